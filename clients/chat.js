@@ -261,8 +261,9 @@ const notePresence = (talk, name, came) => {
 // Returns a sentence that says which messages are lost, or null if there are none.
 const explainGap = (from, to, epoch, known) => {
   const before = BigInt(from) - 1n;
+  const since = before > 0n ? ` after message ${before}` : "";
+  if (to === null && epoch === known) return `Redis has lost messages: some that you see here, up to message ${before}, are lost for the others.`;
   if (to === null || epoch !== known) {
-    const since = before > 0n ? ` after message ${before}` : "";
     return `The server restarted: all messages${since} and before the restart are lost.`;
   }
   const count = BigInt(to) - before;
@@ -375,7 +376,7 @@ const askForStats = () => {
   if (welcomed && !document.hidden) transmit({ type: "custom", action: "get_stats" });
 };
 setInterval(askForStats, STATS_EVERY);
-const showStats = ({ messages, clients, rooms, uptime_seconds, timestamp }) => {
+const showStats = ({ messages, clients, servers, all_clients, rooms, uptime_seconds, timestamp }) => {
   const at = Date.parse(timestamp);
   const seconds = (at - counted?.at) / 1000;
   // Skips a count that got smaller (the server has restarted), and a pause of more than 10 s.
@@ -384,7 +385,8 @@ const showStats = ({ messages, clients, rooms, uptime_seconds, timestamp }) => {
   if (rates.length > SAMPLES) rates.shift();
   drawRates();
   const up = uptime_seconds < 120 ? `${uptime_seconds} s` : `${Math.floor(uptime_seconds / 60)} min`;
-  element("figures").textContent = `${clients} connected · ${plural(rooms, "room")} · up ${up}`;
+  const all = servers ? ` here · ${all_clients} on ${plural(servers, "server")}` : ""; // several servers are one chat
+  element("figures").textContent = `${clients} connected${all} · ${plural(rooms, "room")} · up ${up}`;
 };
 const drawRates = () => {
   const highest = Math.max(0, ...rates);

@@ -27,7 +27,7 @@ const newSelf = (server, token, name) => ({
   epoch: null, // identifies one run of the server; positions of another run are not valid
   rooms: ["lobby"], // the rooms that we have joined
   people: [], // the users of our private chats
-  positions: new Map(), // room → the last message that we have seen: { epoch, seq }
+  positions: new Map(), // room → the last message that we have seen: { epoch, seq, digest }
   outbox: [], // messages that the server has not confirmed yet
   sent: [], // the ids of our latest messages
   numbers: [], // our client ids on this server; a message is ours if `sent` has its id and `numbers` has its client id
@@ -72,13 +72,19 @@ const epochOf = (log) => {
   if (log === INBOX) return me.session; // the positions of a new session start at 1
   return log === EVERYONE ? me.epoch : epochs.get(log);
 };
-const advance = (log, seq) => {
+const advance = (log, seq, digest) => {
   const last = me.positions.get(log);
   const epoch = epochOf(log);
-  if (last?.epoch !== epoch) me.positions.set(log, { epoch, seq });
+  if (last?.epoch !== epoch) me.positions.set(log, { epoch, seq, digest });
   else if (BigInt(seq) <= BigInt(last.seq)) return false; // we have seen this message already
-  else last.seq = seq;
+  else Object.assign(last, { seq, digest });
   return true;
+};
+// What we show to a server: the position, and the digest of the message there. Several servers use digests, because a
+// Redis that loses messages gives their positions to other messages.
+const seen = (log) => {
+  const { seq, digest } = me.positions.get(log) ?? {};
+  return digest ? `${seq}:${digest}` : seq;
 };
 const reached = (log, seq) => {
   const last = me.positions.get(log);
@@ -92,6 +98,7 @@ const rewind = () => {
     const seq = [position.seq, position.read ?? 0].map(BigInt).reduce((a, b) => (a > b ? a : b));
     position.read = String(seq); // messages up to here are not new
     position.seq = String(seq > REPLAY ? seq - REPLAY : 0n);
+    delete position.digest; // it is the digest of another message
   }
 };
 
@@ -166,9 +173,8 @@ const connect = () => {
   // A page cannot set a header on a WebSocket, so the token and the session are in the URL. wss:// encrypts the URL.
   const url = new URL(me.server);
   url.hash = "";
-  const position = (log) => me.positions.get(log)?.seq;
   const query = { attempt: randomWord(), token: me.token, name: me.wanted, session: me.session };
-  if (me.session) Object.assign(query, { direct: position(INBOX), broadcast: position(EVERYONE) });
+  if (me.session) Object.assign(query, { direct: seen(INBOX), broadcast: seen(EVERYONE) });
   for (const [key, value] of Object.entries(query)) if (value) url.searchParams.set(key, value);
 
   const ws = new WebSocket(url);
@@ -273,8 +279,8 @@ document.addEventListener("visibilitychange", () => document.hidden || wake());
 const joining = []; // rooms whose join has no answer yet
 const join = (room) => {
   joining.push(room);
-  const { epoch, seq } = me.positions.get(room) ?? {};
-  transmit({ type: "join", room, epoch, since: seq }); // JSON.stringify leaves out undefined values
+  const epoch = me.positions.get(room)?.epoch;
+  transmit({ type: "join", room, epoch, since: seen(room) }); // JSON.stringify leaves out undefined values
 };
 const enterRoom = (room) => {
   if (!me.rooms.includes(room)) me.rooms.push(room);
@@ -294,8 +300,8 @@ const isOurs = ({ id, client_id }) => me.numbers.includes(client_id) && me.sent.
 // also proves that the server has this message, as an ack does.
 const numbered = (log) => (message) => {
   const room = log ?? message.room;
-  const { id, seq } = message;
-  if (epochOf(room) === undefined || !advance(room, seq)) return; // we have left the room, or have seen the message
+  const { id, seq, digest } = message;
+  if (epochOf(room) === undefined || !advance(room, seq, digest)) return; // we have left the room, or have seen the message
   on.message(message);
   if (isOurs(message) && remove(id)) on.settled(id);
   catchUp(room);
@@ -313,21 +319,21 @@ const makeReady = (room) => {
 let alone = false; // the server is one of several, and cannot reach the others
 
 // We read a new log from its end, and a restarted log from its beginning.
-const startAt = (log, epoch, end) => {
+const startAt = (log, epoch, end, digest) => {
   const last = me.positions.get(log);
-  if (last?.epoch !== epoch) me.positions.set(log, { epoch, seq: last ? "0" : end });
+  if (last?.epoch !== epoch) me.positions.set(log, last ? { epoch, seq: "0" } : { epoch, seq: end, digest });
 };
 const receivers = new Map(
   Object.entries({
     welcome(message) {
-      const { name, session, epoch, direct, broadcast, heartbeat_seconds, client_id } = message;
+      const { name, session, epoch, direct, broadcast, broadcast_digest, heartbeat_seconds, client_id } = message;
       maxSilence = (2 * heartbeat_seconds + 5) * 1000;
       on.message(message); // first, because the page compares the message with the old state
       const numbers = epoch === me.epoch ? me.numbers : []; // another run of the server uses new client ids
       me.numbers = [...numbers.filter((number) => number !== client_id), client_id].slice(-20);
       Object.assign(me, { name, session, epoch });
       startAt(INBOX, session, direct);
-      startAt(EVERYONE, epoch, broadcast);
+      startAt(EVERYONE, epoch, broadcast, broadcast_digest);
       welcomed = true;
       const ws = socket;
       setTimeout(() => ws === socket && welcomed && (failures = 0), STABLE); // not after this connection has ended
@@ -351,13 +357,15 @@ const receivers = new Map(
       const ws = socket;
       setTimeout(() => ws === socket && makeReady(room), CATCH_UP_LIMIT);
     },
-    // The lost messages will never arrive, so the next join asks for the messages after them.
+    // The lost messages will never arrive, so the next join asks for the messages after them. Without an end, the log
+    // that we have seen is lost: we read the new one from its beginning.
     gap(message) {
       const { room, epoch, to } = message;
       on.message(message);
       if (epochOf(room) === undefined) return; // we have left the room
       const sameLog = room === INBOX || epoch === epochOf(room);
-      advance(room, (sameLog && to) || "0");
+      const { read } = me.positions.get(room) ?? {};
+      me.positions.set(room, { epoch: epochOf(room), seq: (sameLog && to) || "0", ...(sameLog && to && { read }) });
       catchUp(room);
     },
     chat: numbered(),

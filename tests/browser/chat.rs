@@ -609,6 +609,30 @@ pub async fn a_gap_is_always_shown(scene: Scene) {
     assert_eq!(ada.value("me.positions.get('lobby').seq").await, "17");
 }
 
+/// Several servers write a digest to each message. A server whose log has another message at our
+/// position sends a gap without an end, and then the messages of its log from the beginning.
+pub async fn a_position_is_shown_with_its_digest(scene: Scene) {
+    let demo = start(&scene);
+    let ada = enter(&scene, &demo, "Ada").await;
+    let hear = |seq: u64, text: &str| {
+        let message = json!({
+            "type": "chat", "room": "lobby", "seq": seq.to_string(), "client_id": "9", "name": "Ben",
+            "text": text, "timestamp": "2026-11-20T14:22:51.007Z", "digest": format!("0000000{seq}"),
+        });
+        format!("receive({})", json!(message.to_string()))
+    };
+    ada.value(&hear(1, "one")).await;
+    ada.value(&hear(2, "lost")).await;
+    reads(&ada, &["one", "lost"]).await;
+    assert_eq!(ada.value("seen('lobby')").await, "2:00000002");
+    ada.value("receive(JSON.stringify({ type: 'gap', room: 'lobby', epoch: epochs.get('lobby'), from: '3', to: null }))").await;
+    notes(&ada, "Redis has lost messages").await;
+    for (seq, text) in [(1, "one"), (2, "two")] {
+        ada.value(&hear(seq, text)).await;
+    }
+    reads(&ada, &["one", "lost", "one", "two"]).await;
+}
+
 /// From the name to a room and back, without a mouse.
 pub async fn the_chat_needs_only_a_keyboard(scene: Scene) {
     let demo = start(&scene);

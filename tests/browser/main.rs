@@ -188,6 +188,7 @@ fn main() -> ExitCode {
         a_session_that_moved_to_another_tab_is_not_taken_back
         a_reload_knows_what_was_read
         a_gap_is_always_shown
+        a_position_is_shown_with_its_digest
         the_chat_needs_only_a_keyboard
         the_chart_shows_messages_per_second
         the_chat_fits_a_phone_in_light_and_dark

@@ -2,4 +2,4 @@
 
 pub mod client;
 mod returns;
-mod storm;
+pub mod storm;

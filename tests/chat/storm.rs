@@ -12,6 +12,8 @@
 //! - With another epoch, the old log has ended after its last position, and a gap says exactly
 //!   that.
 //!
+//! Of several servers, a member connects to any of them: see `redis/storm.rs`.
+//!
 //! In the end the test joins the logs from what all clients have received, and counts all messages.
 
 use std::{
@@ -22,17 +24,17 @@ use std::{
 
 use futures_util::future::join_all;
 use tokio::{sync::watch, time::sleep};
-use zcomm_chat::envelope::{ClientMessage, Code, Fault, Seq, ServerMessage, Stamped};
+use zcomm_chat::envelope::{ClientMessage, Code, Digest, Fault, Seen, Seq, ServerMessage, Stamped};
 use zcomm_core::Message;
 
 use crate::chat::client::chat_app;
-use crate::harness::{CANARY, Client};
+use crate::harness::{CANARY, Client, Demo};
 
 const MEMBERS: usize = 200;
 /// Messages that each of them sends.
-const TEXTS: usize = 24;
+pub(crate) const TEXTS: usize = 24;
 /// The time limit of each part of a storm, also on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// Messages that each may have under way without an ack.
 const WINDOW: usize = 8;
 /// Each client is in the lobby and in one of these.
@@ -43,6 +45,8 @@ struct Log {
     epoch: String,
     /// `None` until a message came: no message before that was promised.
     last: Option<u64>,
+    /// The digest of the last message, if several servers are one chat.
+    digest: Option<Digest>,
     heard: BTreeMap<u64, String>,
     /// Positions that are accounted for without a message.
     lost: u64,
@@ -55,13 +59,15 @@ impl Log {
         Log {
             epoch: epoch.to_owned(),
             last,
+            digest: None,
             heard,
             lost,
         }
     }
 
     /// The next message, and no other.
-    fn hear(&mut self, seq: Seq, id: Option<String>) {
+    fn hear(&mut self, seq: Seq, id: Option<String>, digest: Option<Digest>) {
+        self.digest = digest;
         let expected = self.last.map_or(seq.0, |last| last + 1);
         assert_eq!(seq.0, expected, "a hole without a gap, or a message twice");
         if self.last.is_none() {
@@ -80,6 +86,15 @@ impl Log {
         );
         self.lost += to.0 + 1 - from.0;
         self.last = Some(to.0);
+        self.digest = None;
+    }
+
+    /// The position to show to a server.
+    fn seen(&self) -> Option<Seen> {
+        Some(Seen {
+            seq: Seq(self.last?),
+            digest: self.digest,
+        })
     }
 }
 
@@ -101,15 +116,68 @@ struct Ack {
 }
 
 /// The state that all clients share.
-struct Storm {
-    url: String,
+pub(crate) struct Storm {
+    /// The servers: a client connects to any of them.
+    urls: Vec<String>,
+    members: usize,
     acks: watch::Sender<usize>,
+    /// How often a message was answered with `unavailable`.
+    unavailable: watch::Sender<usize>,
     /// The end of each log, by name and epoch, once all messages are acknowledged.
     ends: watch::Sender<Option<Ends>>,
 }
 
+impl Storm {
+    pub(crate) fn new(urls: Vec<String>, members: usize) -> Arc<Storm> {
+        Arc::new(Storm {
+            urls,
+            members,
+            acks: watch::Sender::new(0),
+            unavailable: watch::Sender::new(0),
+            ends: watch::Sender::new(None),
+        })
+    }
+
+    /// Waits until this share of all messages is acknowledged.
+    pub(crate) async fn until(&self, percent: usize) {
+        let share = self.members * TEXTS * percent / 100;
+        let mut acks = self.acks.subscribe();
+        let reached = tokio::time::timeout(LIMIT, acks.wait_for(|acks| *acks >= share)).await;
+        drop(reached.unwrap().unwrap());
+    }
+
+    /// Waits until a client is told that its message did not reach the other servers.
+    pub(crate) async fn until_unavailable(&self) {
+        let mut told = self.unavailable.subscribe();
+        let told = tokio::time::timeout(LIMIT, told.wait_for(|told| *told > 0)).await;
+        drop(told.unwrap().unwrap());
+    }
+
+    /// Begins: all members talk.
+    pub(crate) fn begin(self: &Arc<Storm>, seed: u64) -> Vec<tokio::task::JoinHandle<Member>> {
+        let member = |n| tokio::spawn(Member::new(n, seed).live(Arc::clone(self)));
+        (0..self.members).map(member).collect()
+    }
+
+    /// All messages are acknowledged. A server says where the logs end, and all members read up to
+    /// there. Then counts everything.
+    pub(crate) async fn end(
+        &self,
+        chat: &Demo,
+        members: Vec<tokio::task::JoinHandle<Member>>,
+    ) -> Figures {
+        let ends = ends(chat).await;
+        self.ends.send_replace(Some(ends.clone()));
+        let members = tokio::time::timeout(LIMIT, join_all(members))
+            .await
+            .unwrap();
+        let members: Vec<_> = members.into_iter().map(Result::unwrap).collect();
+        settle(&members, &ends)
+    }
+}
+
 /// A client of the chat that accounts for every message.
-struct Member {
+pub(crate) struct Member {
     number: usize,
     dice: u64,
     name: String,
@@ -126,6 +194,8 @@ struct Member {
     connections: usize,
     duplicates: usize,
     slowed: usize,
+    /// Messages that the server could not give to the other servers.
+    unavailable: usize,
 }
 
 impl Member {
@@ -144,6 +214,7 @@ impl Member {
             connections: 0,
             duplicates: 0,
             slowed: 0,
+            unavailable: 0,
         }
     }
 
@@ -165,11 +236,12 @@ impl Member {
         loop {
             let mut query = format!("?token={CANARY}&name=member%20{}", self.number);
             if let Some(session) = &self.session {
-                let seen = |log: &str| self.logs[log].last.unwrap();
+                let seen = |log: &str| self.logs[log].seen().unwrap();
                 let (direct, broadcast) = (seen("@"), seen("*"));
                 query += &format!("&session={session}&direct={direct}&broadcast={broadcast}");
             }
-            if let Ok(client) = Client::try_connect(storm.url.clone() + &query).await {
+            let at = self.roll(storm.urls.len() as u64) as usize;
+            if let Ok(client) = Client::try_connect(storm.urls[at].clone() + &query).await {
                 self.connections += 1;
                 if self.converse(client, &storm).await {
                     return self;
@@ -212,13 +284,15 @@ impl Member {
                         continue;
                     }
                     let heard: Stamped = serde_json::from_str(&text).unwrap();
+                    let digest = heard.digest;
                     match heard.message {
-                        ServerMessage::Welcome { session, name, epoch, resumed, direct, broadcast, .. } => {
+                        ServerMessage::Welcome { session, name, epoch, resumed, direct, broadcast, broadcast_digest, .. } => {
                             self.session = Some(session.0);
                             self.name = name;
                             if !resumed {
                                 self.begin("@", &epoch, Some(direct.0));
                                 self.begin("*", &epoch, Some(broadcast.0));
+                                self.log_of("*").digest = broadcast_digest;
                             }
                             for room in self.rooms() {
                                 self.join(&mut client, room).await;
@@ -228,15 +302,23 @@ impl Member {
                             self.joined(&room, &epoch, seq, recovered, missed);
                             joined.insert(room);
                         }
-                        ServerMessage::Chat { room, seq, id, .. } => self.log(&room).hear(seq, id),
-                        ServerMessage::Broadcast { seq, id, .. } => self.log("*").hear(seq, id),
-                        ServerMessage::Direct { seq, id, .. } => self.log("@").hear(seq, id),
+                        ServerMessage::Chat { room, seq, id, .. } => self.log(&room).hear(seq, id, digest),
+                        ServerMessage::Broadcast { seq, id, .. } => self.log("*").hear(seq, id, digest),
+                        ServerMessage::Direct { seq, id, .. } => self.log("@").hear(seq, id, digest),
                         ServerMessage::Gap { room, epoch, from, to } => self.gap(&room, epoch, from, to),
                         ServerMessage::Ack { id, seq, duplicate, .. } => {
                             self.acknowledged(&id, seq, duplicate);
                             storm.acks.send_modify(|acks| *acks += 1);
                         }
                         ServerMessage::Error(fault) => {
+                            if fault.id.is_none() {
+                                // A login or a join that the other servers did not get.
+                                assert_eq!(fault.code, Code::Unavailable, "{fault:?}");
+                                return false;
+                            }
+                            if fault.code == Code::Unavailable {
+                                storm.unavailable.send_modify(|told| *told += 1);
+                            }
                             let wait = self.not_taken(fault);
                             quiet_until = Some(tokio::time::Instant::now() + wait);
                         }
@@ -253,6 +335,10 @@ impl Member {
     fn log(&mut self, name: &str) -> &mut Log {
         let owed = self.owed.iter().any(|(log, _, _)| log == name);
         assert!(!owed, "the end of the old {name} must be told first");
+        self.log_of(name)
+    }
+
+    fn log_of(&mut self, name: &str) -> &mut Log {
         self.logs.get_mut(name).unwrap()
     }
 
@@ -270,9 +356,8 @@ impl Member {
 
     async fn join(&mut self, client: &mut Client, room: String) {
         let known = self.logs.get(&room);
-        let known = known.and_then(|log| Some((log.epoch.clone(), log.last?)));
+        let known = known.and_then(|log| Some((log.epoch.clone(), log.seen()?)));
         let (epoch, since) = known.unzip();
-        let since = since.map(Seq);
         say(client, ClientMessage::Join { room, epoch, since }).await;
     }
 
@@ -383,10 +468,14 @@ impl Member {
         });
     }
 
-    /// Too fast: the message stays in the outbox, for a later time.
+    /// Too fast, or the other servers are out of reach: the message stays in the outbox, for a later
+    /// time.
     fn not_taken(&mut self, fault: Fault) -> Duration {
-        assert_eq!(fault.code, Code::RateLimited, "{fault:?}");
-        self.slowed += 1;
+        match fault.code {
+            Code::RateLimited => self.slowed += 1,
+            Code::Unavailable => self.unavailable += 1,
+            _ => panic!("{fault:?}"),
+        }
         let id = fault.id.expect("everybody gives ids");
         let said = self.outbox.iter_mut().find(|said| said.id == id);
         said.unwrap().sent = false;
@@ -423,7 +512,7 @@ async fn say(client: &mut Client, message: ClientMessage) {
 type Ends = HashMap<(String, String), u64>;
 
 /// Joins the logs from the messages and acks of all clients, and compares each client with them.
-fn settle(members: &[Member], ends: &Ends) -> String {
+fn settle(members: &[Member], ends: &Ends) -> Figures {
     let mut logs: HashMap<(String, String), BTreeMap<u64, &str>> = HashMap::new();
     let whose = |member: &Member, name: &str| match name {
         // An inbox is one person's.
@@ -483,51 +572,39 @@ fn settle(members: &[Member], ends: &Ends) -> String {
         }
     }
     let sum = |count: fn(&Member) -> usize| members.iter().map(count).sum::<usize>();
-    format!(
+    let text = format!(
         "{deliveries} deliveries, {lost} positions in gaps, {} connections, {} acks, \
-         {} of them to what was sent again, {} times asked to slow down",
+         {} of them to what was sent again, {} times asked to slow down, {} times unavailable",
         sum(|member| member.connections),
         sum(|member| member.acks.len()),
         sum(|member| member.duplicates),
         sum(|member| member.slowed),
-    )
+        sum(|member| member.unavailable),
+    );
+    Figures {
+        text,
+        messages: logs.values().map(BTreeMap::len).sum(),
+        past: sum(|member| member.past.len()),
+        again: sum(|member| member.duplicates),
+    }
 }
 
-async fn storm(seed: u64) {
-    let start = Instant::now();
-    let quiet = || chat_app().env("RUST_LOG", "warn,zcomm_core::server=info");
-    let mut chat = quiet().start().await;
-    let storm = Arc::new(Storm {
-        url: chat.url(),
-        acks: watch::Sender::new(0),
-        ends: watch::Sender::new(None),
-    });
-    let members = (0..MEMBERS).map(|n| tokio::spawn(Member::new(n, seed).live(Arc::clone(&storm))));
-    let members: Vec<_> = members.collect();
-    let mut acks = storm.acks.subscribe();
-    let score = |share: usize| MEMBERS * TEXTS * share / 100;
-    // Killed in the middle.
-    let half = score(35 + (seed as usize * 7) % 30);
-    drop(
-        tokio::time::timeout(LIMIT, acks.wait_for(|acks| *acks >= half))
-            .await
-            .unwrap(),
-    );
-    chat.kill().await;
-    let chat = quiet()
-        .env("WEBSOCKET_PORT", chat.addr.port().to_string())
-        .start()
-        .await;
-    let all = score(100);
-    drop(
-        tokio::time::timeout(LIMIT, acks.wait_for(|acks| *acks == all))
-            .await
-            .unwrap(),
-    );
-    // All messages are acknowledged. The server says where the logs end.
+/// What a storm was.
+pub(crate) struct Figures {
+    pub(crate) text: String,
+    /// The messages in all logs of all epochs.
+    pub(crate) messages: usize,
+    /// The logs of epochs that are over, as each client knows them.
+    pub(crate) past: usize,
+    /// The acks to messages that had been delivered before.
+    pub(crate) again: usize,
+}
+
+/// Asks a server where the logs end.
+async fn ends(chat: &Demo) -> Ends {
     let mut ends = HashMap::new();
     for room in std::iter::once("lobby".to_owned()).chain((0..ROOMS).map(|n| format!("room {n}"))) {
-        let mut witness = crate::chat::client::Guest::enter(&chat, "witness").await;
+        let mut witness = crate::chat::client::Guest::enter(chat, "witness").await;
         let joined = witness.joins(serde_json::json!({"room": room})).await;
         let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
         ends.insert(
@@ -541,14 +618,26 @@ async fn storm(seed: u64) {
         ends.insert(("*".to_owned(), epoch), seq.parse().unwrap());
         witness.client.leave().await;
     }
-    storm.ends.send_replace(Some(ends.clone()));
-    let members = tokio::time::timeout(LIMIT, join_all(members))
-        .await
-        .unwrap();
-    let members: Vec<_> = members.into_iter().map(Result::unwrap).collect();
-    let figures = settle(&members, &ends);
+    ends
+}
+
+async fn storm(seed: u64) {
+    let start = Instant::now();
+    let quiet = || chat_app().env("RUST_LOG", "warn,zcomm_core::server=info");
+    let mut chat = quiet().start().await;
+    let storm = Storm::new(vec![chat.url()], MEMBERS);
+    let members = storm.begin(seed);
+    // Killed in the middle.
+    storm.until(35 + (seed as usize * 7) % 30).await;
+    chat.kill().await;
+    let chat = quiet()
+        .env("WEBSOCKET_PORT", chat.addr.port().to_string())
+        .start()
+        .await;
+    storm.until(100).await;
+    let figures = storm.end(&chat, members).await;
     assert!(!chat.output().contains("panicked"));
-    eprintln!("seed {seed}: {figures}; {:?}", start.elapsed());
+    eprintln!("seed {seed}: {}; {:?}", figures.text, start.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -49,8 +49,8 @@ fn who(text: &str) -> &str {
     text.split_once(" says: ").unwrap_or_default().0
 }
 
-const NOT_SENT: &str =
-    "not sent: this server cannot reach the other servers now: send the message again later";
+const NOT_CONFIRMED: &str = "not confirmed: this server cannot reach the other servers now; the \
+                             message may still arrive, otherwise send it again";
 const LOST: &str = "(messages were lost: Redis no longer has them)";
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn l14_without_redis_a_sender_is_told_within_two_seconds_and_stays() {
     redis.kill().await;
     let began = Instant::now();
     ada.say("into the void").await;
-    assert_eq!(ada.hear_text().await, NOT_SENT);
+    assert_eq!(ada.hear_text().await, NOT_CONFIRMED);
     assert!(began.elapsed() < Duration::from_millis(2500));
     healthz(&one, "redis: away\n").await;
     assert_eq!(one.get("/healthz").await.status, 503);
@@ -169,7 +169,7 @@ async fn l14_without_redis_a_sender_is_told_within_two_seconds_and_stays() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let began = Instant::now();
     ada.say("again").await;
-    assert_eq!(ada.hear_text().await, NOT_SENT);
+    assert_eq!(ada.hear_text().await, NOT_CONFIRMED);
     assert!(began.elapsed() < Duration::from_secs(1));
     redis.restart(&[], true).await;
     healthz(&one, "ok\n").await;
@@ -226,7 +226,7 @@ async fn l17_a_frozen_redis_is_noticed_and_sends_nothing_late() {
     redis.signal(Signal::STOP);
     let began = Instant::now();
     ada.say("frozen").await;
-    assert_eq!(ada.hear_text().await, NOT_SENT);
+    assert_eq!(ada.hear_text().await, NOT_CONFIRMED);
     assert!(began.elapsed() < Duration::from_millis(2500));
     healthz(&one, "redis: silent\n").await;
     healthz(&other, "redis: silent\n").await;

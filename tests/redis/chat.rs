@@ -11,14 +11,14 @@ use crate::{
     redis::{lost_tail::Pair, server::Redis},
 };
 
-async fn start(url: &str) -> Demo {
+pub(crate) async fn start(url: &str) -> Demo {
     let chat = chat_app().env("WEBSOCKET_REDIS_URL", url);
     let chat = chat.env("WEBSOCKET_RATE_LIMIT", "off").start().await;
     healthy(&chat).await;
     chat
 }
 
-async fn healthy(chat: &Demo) {
+pub(crate) async fn healthy(chat: &Demo) {
     let green = async {
         while chat.get("/healthz").await.status != 200 {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -34,7 +34,7 @@ async fn two(name: &str) -> Option<(Redis, Demo, Demo)> {
 }
 
 /// What the server answers to a message with an id: an ack or an error.
-async fn answer(guest: &mut Guest, kind: &str, fields: Value) -> Value {
+pub(crate) async fn answer(guest: &mut Guest, kind: &str, fields: Value) -> Value {
     guest.says(kind, fields).await;
     loop {
         let message = guest.hears_next().await;
@@ -95,6 +95,14 @@ async fn people_at_two_servers_are_in_one_chat() {
     )
     .await;
     assert_eq!(missing["code"], "no_such_user");
+    ada.says("custom", json!({"action": "get_stats"})).await;
+    let stats = ada.hears("stats").await;
+    let numbers = ["clients", "servers", "all_clients", "sessions", "messages"];
+    let numbers = numbers.map(|field| stats[field].as_u64().unwrap());
+    assert_eq!(numbers, [1, 2, 3, 3, 3], "{stats}");
+    let metrics = one.get("/metrics").await.body;
+    let all = "zcomm_chat_clients{chat=\"shared\"} 3\n";
+    assert!(metrics.contains(all), "{metrics}");
     ben.client.leave().await;
     assert_eq!(ada.hears("user_left").await["name"], "Ben");
 }
@@ -195,6 +203,47 @@ async fn a_server_that_is_killed_takes_its_people_along_and_they_can_come_back()
         (&back.welcome["resumed"], &back.welcome["name"]),
         (&json!(true), &json!("Ada"))
     );
+}
+
+/// Nobody waits until the server is silent for long enough.
+#[tokio::test]
+async fn a_server_that_is_stopped_says_goodbye_for_its_people() {
+    let Some((_redis, mut one, other)) = two("stopped").await else {
+        return;
+    };
+    let mut ben = Guest::join(&other, "Ben").await;
+    let mut people = Vec::new();
+    for n in 0..20 {
+        people.push(Guest::join(&one, &format!("p{n}")).await);
+    }
+    let began = std::time::Instant::now();
+    one.signal(Signal::INT);
+    for _ in 0..people.len() {
+        ben.hears("user_left").await;
+    }
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(one.ended().await.success());
+    let metrics = other.get("/metrics").await.body;
+    let servers = "zcomm_chat_servers{chat=\"shared\"} 1\n";
+    assert!(metrics.contains(servers), "{metrics}");
+    let back = people[0].back(&other, "direct=0").await;
+    assert_eq!(back.welcome["resumed"], true);
+}
+
+/// The goodbye cannot be said, so the server does not wait for it.
+#[tokio::test]
+async fn a_server_that_is_stopped_while_redis_is_away_ends_soon() {
+    let Some((mut redis, mut one, _other)) = two("stopped-away").await else {
+        return;
+    };
+    let _ada = Guest::join(&one, "Ada").await;
+    redis.kill().await;
+    let began = std::time::Instant::now();
+    one.signal(Signal::INT);
+    assert!(one.ended().await.success());
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
 #[tokio::test]

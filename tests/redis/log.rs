@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::task::JoinSet;
 use zcomm_core::RedisUrl;
-use zcomm_redis::{Address, Entry, Kind, Machine, SharedLog, open_with};
+use zcomm_redis::{Address, Entry, Kind, Machine, SharedLog, Unknown, open_with};
 
 use crate::{harness::soon, redis::server::Redis};
 
@@ -16,13 +16,13 @@ impl Machine for Applied {
     /// The number of the entry.
     type Outcome = u64;
 
-    fn apply(&mut self, entry: &Entry) -> u64 {
+    fn apply(&mut self, entry: &Entry) -> Result<u64, Unknown> {
         if entry.kind == Kind::Data {
             let text = String::from_utf8(entry.payload.to_vec()).unwrap();
             self.1.lock().unwrap().push(text);
             self.0.lock().unwrap().push(entry.clone());
         }
-        entry.position.seq
+        Ok(entry.position.seq)
     }
 
     fn lost(&mut self) {

@@ -36,7 +36,7 @@ fn is_installed() -> bool {
 }
 
 impl Redis {
-    /// Starts a Redis that keeps its data in a file, with these options more. `None` if Redis is
+    /// Starts a Redis that keeps its data in a file, with these options more: in them, `{port}` is its port. `None` if Redis is
     /// not installed.
     pub(crate) async fn start(name: &str, options: &[&str]) -> Option<Redis> {
         if !is_installed() {
@@ -134,6 +134,8 @@ fn spawn(port: u16, folder: &std::path::Path, options: &[&str]) -> Child {
     let mut command = Command::from(children::command("redis-server"));
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
     command.args(["--appendonly", "yes", "--save", "", "--dir"]);
+    let options = options.iter();
+    let options = options.map(|option| option.replace("{port}", &port.to_string()));
     command.arg(folder).args(options);
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     command.kill_on_drop(true).spawn().unwrap()

@@ -6,17 +6,17 @@ use crate::{
     redis::server::Redis,
 };
 
-fn open_broadcast(url: &str) -> Start {
+pub(crate) fn open_broadcast(url: &str) -> Start {
     demo!("open_broadcast").env("WEBSOCKET_REDIS_URL", url)
 }
 
 /// A sender is told, `/healthz` has the word, and the log has one line with it.
-async fn refuses(mut demo: Demo, word: &str, line: &str) -> Demo {
+pub(crate) async fn refuses(mut demo: Demo, word: &str, line: &str) -> Demo {
     demo.says(line).await;
     let mut ada = Client::connect(demo.url()).await;
     for _ in 0..3 {
         ada.say("hello?").await;
-        assert!(ada.hear_text().await.starts_with("not sent: "));
+        assert!(ada.hear_text().await.starts_with("not confirmed: "));
     }
     assert_eq!(demo.get("/healthz").await.body, format!("redis: {word}\n"));
     let output = demo.output();
@@ -24,14 +24,14 @@ async fn refuses(mut demo: Demo, word: &str, line: &str) -> Demo {
     demo
 }
 
-async fn works(demo: &Demo) {
+pub(crate) async fn works(demo: &Demo) {
     let mut ada = Client::connect(demo.url()).await;
     let mut ben = Client::connect(demo.url()).await;
     loop {
         ada.say("hello").await;
         tokio::select! {
             heard = ben.hear_text() => return assert!(heard.ends_with("says: hello"), "{heard}"),
-            told = ada.hear_text() => assert!(told.starts_with("not sent: "), "{told}"),
+            told = ada.hear_text() => assert!(told.starts_with("not confirmed: "), "{told}"),
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }

@@ -12,12 +12,15 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, macros::format_description};
 
 use zcomm_core::Message;
 
-pub use crate::fault::{Code, Fault};
+pub use crate::{
+    fault::{Code, Fault},
+    position::{Digest, Seen, Seq},
+};
 
 /// The room of a message that does not name a room.
 pub const LOBBY: &str = "lobby";
@@ -41,7 +44,7 @@ pub enum ClientMessage {
         #[serde(skip_serializing_if = "Option::is_none")]
         epoch: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        since: Option<Seq>,
+        since: Option<Seen>,
     },
     /// Leaves a room.
     Leave { room: String },
@@ -109,7 +112,8 @@ pub enum Action {
 pub enum ServerMessage {
     /// The first message on a connection. It has the client's name, the client's id and the
     /// secret that resumes the session. `direct` is the last position in the client's inbox,
-    /// and `broadcast` is the last position in the server's log.
+    /// and `broadcast` is the last position in the server's log. `broadcast_digest` is the digest
+    /// of the message at this position: see [`Stamped::digest`].
     Welcome {
         client_id: String,
         name: String,
@@ -118,6 +122,8 @@ pub enum ServerMessage {
         resumed: bool,
         direct: Seq,
         broadcast: Seq,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        broadcast_digest: Option<Digest>,
         heartbeat_seconds: u64,
     },
     /// The client has joined a room. `seq` is the last position in the room. `missed` is the
@@ -205,9 +211,15 @@ pub enum ServerMessage {
     },
     /// The server is running, and has `clients` connections.
     Heartbeat { clients: usize },
-    /// Numbers about the server: its clients, sessions, rooms and messages.
+    /// Numbers about the chat. `clients` are the connections of this server. If several servers are
+    /// one chat, `servers` is their number, and `all_clients` are the connections of all of them.
+    /// Sessions, rooms and messages are always those of the whole chat.
     Stats {
         clients: usize,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        servers: Option<usize>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        all_clients: Option<usize>,
         sessions: usize,
         rooms: usize,
         messages: u64,
@@ -234,19 +246,26 @@ pub struct Stamped {
     pub message: ServerMessage,
     /// The server's time in UTC (ISO 8601), with milliseconds.
     pub timestamp: String,
+    /// The digest of a message in a log of several servers. A client that comes back shows it with
+    /// the position of the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
 }
 
 impl From<ServerMessage> for Message {
     fn from(message: ServerMessage) -> Message {
-        message.at(OffsetDateTime::now_utc())
+        message.at(OffsetDateTime::now_utc(), None)
     }
 }
 
 impl ServerMessage {
-    /// The message as JSON, with this time.
-    pub(crate) fn at(self, time: OffsetDateTime) -> Message {
-        let (message, timestamp) = (self, timestamp(time));
-        text(&Stamped { message, timestamp })
+    /// The message as JSON, with this time and this digest.
+    pub(crate) fn at(self, time: OffsetDateTime, digest: Option<Digest>) -> Message {
+        text(&Stamped {
+            message: self,
+            timestamp: timestamp(time),
+            digest,
+        })
     }
 }
 
@@ -265,33 +284,6 @@ fn timestamp(now: OffsetDateTime) -> String {
     let form =
         format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     now.format(form).unwrap_or_default()
-}
-
-/// A position in a log; the first position is 1. In JSON it is a string.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Seq(pub u64);
-
-impl Seq {
-    /// Reads a position in the form in which the server writes it: `+5`, `05` and ` 5` give `None`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Seq> {
-        let number: u64 = text.parse().ok()?;
-        (number.to_string() == text).then_some(Seq(number))
-    }
-}
-
-impl Serialize for Seq {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Seq {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Seq, D::Error> {
-        let text = String::deserialize(from)?;
-        Seq::parse(&text)
-            .ok_or_else(|| de::Error::custom("expected a number as a string, as in \"12\""))
-    }
 }
 
 /// A text that must not be logged: `Debug` does not show it.
@@ -343,6 +335,7 @@ mod tests {
             resumed: false,
             direct: Seq(0),
             broadcast: Seq(7),
+            broadcast_digest: None,
             heartbeat_seconds: 20,
         };
         let read: Stamped = serde_json::from_str(&json(message.clone())).unwrap();

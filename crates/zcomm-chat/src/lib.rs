@@ -11,6 +11,7 @@
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod fault;
+mod position;
 
 pub mod envelope;
 

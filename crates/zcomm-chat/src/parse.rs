@@ -11,7 +11,7 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use zcomm_core::{NAME_RULE, shows_token};
 
-use crate::envelope::{Action, ClientMessage, Code, Fault, LOBBY, Seq};
+use crate::envelope::{Action, ClientMessage, Code, Fault, LOBBY, Seen};
 
 /// The maximum length of a text (characters).
 const MAX_TEXT: usize = 4000;
@@ -191,9 +191,9 @@ fn room(value: Field) -> Result<String, Fault> {
     }
 }
 
-fn position(value: Field) -> Result<Option<Seq>, Fault> {
+fn position(value: Field) -> Result<Option<Seen>, Fault> {
     let text = optional(value, "since")?;
-    text.map(|text| Seq::parse(&text).ok_or_else(|| Fault::bad_position("since")))
+    text.map(|text| Seen::parse(&text).ok_or_else(|| Fault::bad_position("since")))
         .transpose()
 }
 
@@ -220,6 +220,7 @@ mod tests {
         for text in [
             r#"{"type":"join","room":"lobby"}"#,
             r#"{"type":"join","room":"Rust 2","epoch":"e","since":"12"}"#,
+            r#"{"type":"join","room":"lobby","epoch":"e","since":"12:9f3a01bc"}"#,
             r#"{"type":"leave","room":"lobby"}"#,
             r#"{"type":"chat","room":"lobby","text":"hello","id":"a"}"#,
             r#"{"type":"broadcast","text":"hello"}"#,
@@ -286,6 +287,10 @@ mod tests {
             (r#"{"type":"chat","text":"a","room":true}"#, Some("room")),
             (r#"{"type":"join","epoch":"e","since":5}"#, Some("since")),
             (r#"{"type":"join","epoch":"e","since":"+5"}"#, Some("since")),
+            (
+                r#"{"type":"join","epoch":"e","since":"5:x"}"#,
+                Some("since"),
+            ),
             (r#"{"type":"join","epoch":"e","since":"-1"}"#, Some("since")),
             (r#"{"type":"join","epoch":"e","since":""}"#, Some("since")),
             (r#"{"type":"join","epoch":"e","since":"05"}"#, Some("since")),

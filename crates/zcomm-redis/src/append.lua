@@ -12,6 +12,9 @@ local max_entries, max_bytes = tonumber(ARGV[5]), tonumber(ARGV[6])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
+-- If the key belongs to another program, this fails, and nothing of it is deleted.
+redis.call('XLEN', log)
+
 -- The answer to an earlier try was lost, so the server tries again. Append nothing twice.
 if tonumber(redis.call('GET', last_request) or '0') >= first then
     return {'known', 0, now}

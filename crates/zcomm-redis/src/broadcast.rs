@@ -3,12 +3,12 @@
 //! The shared log copies each message into the ring of every server, which its connections
 //! already read. So the handler, the connections and their cursors do not know that Redis exists.
 
-use zcomm_core::{ClientId, Error, Hub, Message, Result, Server};
+use zcomm_core::{ClientId, Error, Hub, Message, Server};
 
 use crate::{
     entry::{Entry, Kind},
     link::Address,
-    machine::Machine,
+    machine::{Machine, Unknown},
     shared_log::open,
 };
 
@@ -19,7 +19,7 @@ use crate::{
 ///
 /// # Errors
 /// [`Error::Setting`] for a wrong address. [`Error::Io`] if the system has no random bytes.
-pub fn one_service(server: Server) -> Result<Server> {
+pub fn one_service(server: Server) -> zcomm_core::Result<Server> {
     let Some(address) = Address::from_config(server.config())? else {
         return Ok(server);
     };
@@ -47,18 +47,25 @@ pub fn one_service(server: Server) -> Result<Server> {
 struct Ring(Hub);
 
 impl Machine for Ring {
-    type Outcome = Result<usize>;
+    type Outcome = zcomm_core::Result<usize>;
 
-    fn apply(&mut self, entry: &Entry) -> Result<usize> {
-        match (entry.kind, read(&entry.payload)) {
+    fn apply(&mut self, entry: &Entry) -> Result<Self::Outcome, Unknown> {
+        if entry.kind == Kind::Alive {
+            return Ok(Ok(0));
+        }
+        let (message, sender) = read(&entry.payload).ok_or(Unknown)?;
+        Ok(match entry.own {
             // Only this server knows its clients by number. The sender is one of them if this
             // server appended the entry.
-            (Kind::Data, Some((message, sender))) if entry.own => {
-                self.0.broadcast_except(message, sender)
-            }
-            (Kind::Data, Some((message, _))) => self.0.broadcast(message),
-            _ => Ok(0),
-        }
+            true => self.0.broadcast_except(message, sender),
+            false => self.0.broadcast(message),
+        })
+    }
+
+    fn stuck(&mut self) {
+        let words = "(this server cannot read the messages of the other servers: its log says why)";
+        // This cannot fail: the text is much shorter than the limit.
+        self.0.broadcast(words).ok();
     }
 
     fn lost(&mut self) {

@@ -54,7 +54,7 @@ pub use broadcast::one_service;
 pub use entry::{Entry, Kind, Position};
 pub use examine::{Facts, examine};
 pub use link::Address;
-pub use machine::{Machine, Start};
+pub use machine::{Machine, Start, Unknown};
 pub use shared_log::{SharedLog, Unavailable, open, open_with};
 pub use status::Status;
 pub use trouble::Trouble;

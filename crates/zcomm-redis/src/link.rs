@@ -15,7 +15,10 @@ use redis::{
     aio::MultiplexedConnection,
 };
 use tokio::{task::JoinSet, time::timeout};
-use zcomm_core::{Config, ConnectOptions, Error, RedisUrl, Result, Trust, Upstream};
+use zcomm_core::{
+    Certificate, CertificateError, Config, ConnectOptions, Error, RedisUrl, Result, Trust,
+    Upstream, shown_path,
+};
 
 use crate::trouble::Trouble;
 
@@ -27,6 +30,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(2);
 pub struct Address {
     options: ConnectOptions,
     login: RedisConnectionInfo,
+    tls: bool,
     place: String,
     name: String,
 }
@@ -35,11 +39,35 @@ impl Address {
     /// The address in the settings; `None` if the settings name no Redis.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the user, the password or the number of the database is not valid.
+    /// [`Error::Setting`] if the user, the password or the number of the database is not valid, or
+    /// if there is an authority but no TLS. [`Error::Certificate`] if the file of the authority
+    /// cannot be used.
     pub fn from_config(config: &Config) -> Result<Option<Address>> {
-        let url = config.redis_url.as_ref();
-        url.map(|url| Address::new(url, &config.redis_name))
-            .transpose()
+        let Some(url) = &config.redis_url else {
+            return Ok(None);
+        };
+        let address = Address::new(url, &config.redis_name)?;
+        let Some(file) = &config.redis_ca else {
+            return Ok(Some(address));
+        };
+        if !url.tls() {
+            let reason = "is for an address that begins with rediss://, but WEBSOCKET_REDIS_URL \
+                          begins with redis://: without TLS, every machine on the way can read and \
+                          change the messages";
+            return Err(Error::Setting {
+                name: "WEBSOCKET_REDIS_CA",
+                value: shown_path(file).into_owned(),
+                reason: reason.to_owned(),
+            });
+        }
+        let named = [("WEBSOCKET_REDIS_CA", file.as_path())];
+        let also = Certificate::read_all(file);
+        let also = also.map_err(|error| CertificateError::from(error).named_by(&named))?;
+        let options = ConnectOptions {
+            connect_timeout: LIMIT,
+            ..ConnectOptions::new(address.options.url.clone(), &Trust::platform(&also)?)
+        };
+        Ok(Some(Address { options, ..address }))
     }
 
     /// The log `name` in the Redis at `url`.
@@ -64,6 +92,7 @@ impl Address {
                 ..ConnectOptions::new(format!("{scheme}://{}/", url.place()), &trust)
             },
             login: info.redis_settings().clone(),
+            tls: url.tls(),
             place: url.place(),
             name: name.to_owned(),
         })
@@ -82,10 +111,12 @@ impl Address {
 
     /// Connects, and logs in.
     pub(crate) async fn connect(&self) -> Result<Link, Trouble> {
-        let stream = Upstream::new(self.options.clone())?.connect().await?;
+        let connected = Upstream::new(self.options.clone())?.connect().await;
+        let stream = connected.map_err(|error| Trouble::from(error).perhaps_tls(self.tls))?;
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
         let ready = MultiplexedConnection::new_with_config(&self.login, stream, config);
-        let (commands, driver) = within(LIMIT, ready).await?;
+        let ready = within(LIMIT, ready).await;
+        let (commands, driver) = ready.map_err(|trouble| trouble.perhaps_tls(self.tls))?;
         let mut task = JoinSet::new();
         task.spawn(driver);
         Ok(Link {

@@ -2,6 +2,13 @@
 
 use crate::entry::Entry;
 
+/// This version of the program does not know the content of an entry. The state has not changed.
+///
+/// Other servers may know it, so to skip the entry would be wrong: this server would then have
+/// another state than the others. It stops reading instead, and says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unknown;
+
 /// The state of a server, which changes only by entries of the log.
 ///
 /// Every server applies the same entries in the same order. For all servers to come to the same
@@ -16,7 +23,15 @@ pub trait Machine: Send + 'static {
     const NEEDS_ALL: bool = false;
 
     /// Applies the next entry. Every server calls this for each entry, once and in order.
-    fn apply(&mut self, entry: &Entry) -> Self::Outcome;
+    ///
+    /// # Errors
+    /// [`Unknown`] if the entry is from another program or from a newer version. The next call has
+    /// the same entry again.
+    fn apply(&mut self, entry: &Entry) -> Result<Self::Outcome, Unknown>;
+
+    /// This server does not read on, because it does not know an entry. Its clients miss what the
+    /// others do.
+    fn stuck(&mut self) {}
 
     /// Redis has lost entries that this server had read, or has removed entries that this server
     /// had not read. The next entries do not follow the entries before.
@@ -29,7 +44,7 @@ pub trait Machine: Send + 'static {
     }
 
     /// Starts again, before the first entry and after a loss. The newest entry of the log has the
-    /// number `end`. Returns `false` if the snapshot cannot be read.
+    /// number `end`. Returns `false` if this version of the program does not know the snapshot.
     fn restore(&mut self, from: Start<'_>, end: u64) -> bool {
         let _ = (from, end);
         true

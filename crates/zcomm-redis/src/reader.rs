@@ -43,6 +43,8 @@ pub(crate) struct Reader<M: Machine> {
     pub(crate) snapshots: Snapshots,
     /// Whether `last` is known: not before the first connection, and not after a loss.
     pub(crate) started: bool,
+    /// Whether the machine was told that it does not know the next entry.
+    pub(crate) stuck: bool,
 }
 
 /// The answer of `XREAD`: for each log its name and its entries; nothing after an empty wait.
@@ -63,9 +65,12 @@ impl<M: Machine> Reader<M> {
     async fn read(&mut self, backoff: &mut Backoff) -> Result<Infallible, Trouble> {
         let mut link = self.address.connect().await?;
         self.check(&mut link).await?;
-        *backoff = Backoff::new();
-        self.status.reader(Ok(()));
         loop {
+            // A server that does not know the next entry is not well, although it can connect.
+            if !self.stuck {
+                *backoff = Backoff::new();
+                self.status.reader(Ok(()));
+            }
             let entries = self.next(&mut link).await?;
             if entries.is_empty() {
                 self.check(&mut link).await?;
@@ -75,8 +80,9 @@ impl<M: Machine> Reader<M> {
                     self.lost(&mut link).await?;
                     break;
                 }
-                self.apply(entry);
+                self.apply(entry)?;
             }
+            self.stuck = false;
         }
     }
 
@@ -94,13 +100,25 @@ impl<M: Machine> Reader<M> {
         entries.map(|fields| self.entry(fields)).collect()
     }
 
-    fn entry(&self, fields: Fields) -> Result<Entry, Trouble> {
-        let unknown = "an entry of the log was not written by this program";
-        Entry::read(fields, &self.server).ok_or_else(|| Trouble::strange(unknown))
+    fn entry(&mut self, fields: Fields) -> Result<Entry, Trouble> {
+        let id = fields.0.clone();
+        Entry::read(fields, &self.server).ok_or_else(|| self.unknown(&id))
     }
 
-    fn apply(&mut self, entry: Entry) {
-        let outcome = self.machine.apply(&entry);
+    fn unknown(&mut self, id: &str) -> Trouble {
+        if !std::mem::replace(&mut self.stuck, true) {
+            self.machine.stuck();
+        }
+        // The id can be any text.
+        let id: String = id.chars().take(40).collect();
+        let entry = format!("the entry {}", id.escape_debug());
+        Trouble::unknown(&entry, &self.address.key("log"))
+    }
+
+    fn apply(&mut self, entry: Entry) -> Result<(), Trouble> {
+        let Ok(outcome) = self.machine.apply(&entry) else {
+            return Err(self.unknown(&format!("{}-0", entry.position.seq)));
+        };
         self.status.read(&entry);
         if M::NEEDS_ALL
             && self.snapshots.due(&entry)
@@ -112,6 +130,7 @@ impl<M: Machine> Reader<M> {
             self.pending.resolve(entry.number, outcome);
         }
         self.last = Some(entry.position);
+        Ok(())
     }
 
     /// Reads the last entry again, and compares. Also asks whether this Redis is the master: a
@@ -186,12 +205,15 @@ impl<M: Machine> Reader<M> {
         ask.arg(&id);
         let (found,): (Vec<Fields>,) = link.ask(&ask).await?;
         let same = self.position(found)?.as_ref() == Some(&position);
-        let restored = same && self.machine.restore(Start::Snapshot(&state), end);
-        Ok(restored.then_some(position))
+        if same && !self.machine.restore(Start::Snapshot(&state), end) {
+            let key = self.address.key("snapshot");
+            return Err(Trouble::unknown("the copy of the state", &key));
+        }
+        Ok(same.then_some(position))
     }
 
     /// The position of the first of these entries.
-    fn position(&self, entries: Vec<Fields>) -> Result<Option<Position>, Trouble> {
+    fn position(&mut self, entries: Vec<Fields>) -> Result<Option<Position>, Trouble> {
         let first = entries.into_iter().next();
         let entry = first.map(|fields| self.entry(fields)).transpose()?;
         Ok(entry.map(|entry| entry.position))

@@ -23,7 +23,8 @@ use crate::{
 /// The most requests that wait for the writer. Each connection has at most one.
 const QUEUE: usize = 1024;
 
-/// The message was not sent. The log of the server says why.
+/// The message has not come back from Redis in time. It may still arrive, if only the answer of
+/// Redis is late. The log of the server says what is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unavailable;
 
@@ -143,6 +144,7 @@ pub fn open_with<M: Machine>(
         last: None,
         snapshots: Snapshots::new(),
         started: false,
+        stuck: false,
     };
     let writer = Writer {
         address: address.clone(),

@@ -7,15 +7,18 @@
 use std::fmt;
 
 use redis::{ErrorKind, RedisError};
-use zcomm_core::ConnectError;
+use zcomm_core::{ConnectError, Distrust};
 
 /// The longest text of Redis that the log repeats, in characters.
 const MAX_DETAIL: usize = 200;
 
+const SILENT: &str = "Redis does not answer";
+const CLOSED: &str = "Redis has closed the connection";
+
 /// Why Redis cannot be used now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// `away`, `silent`, or the first word of Redis' error, e.g. `READONLY`.
+    /// `away`, `silent`, `tls`, `unknown`, or the first word of Redis' error, e.g. `READONLY`.
     pub word: String,
     text: String,
 }
@@ -33,7 +36,7 @@ impl Trouble {
     pub(crate) fn silent() -> Trouble {
         Trouble {
             word: "silent".into(),
-            text: "Redis does not answer".into(),
+            text: SILENT.into(),
         }
     }
 
@@ -47,9 +50,40 @@ impl Trouble {
         Trouble::said("ERR", what)
     }
 
+    /// The key contains something that this version of this program has not written.
+    pub(crate) fn unknown(what: &str, key: &str) -> Trouble {
+        Trouble {
+            word: "unknown".into(),
+            text: format!(
+                "{what} in {key} is from another program, or from a newer version of this program; \
+                 start the newer version here, or give the other program another \
+                 WEBSOCKET_REDIS_NAME and delete the key: redis-cli DEL {key}"
+            ),
+        }
+    }
+
     /// Whether Redis has answered, and has refused. To try again at once would be of no use.
     pub(crate) fn is_refusal(&self) -> bool {
         !["away", "silent", "starting"].contains(&self.word.as_str())
+    }
+
+    /// Adds what a new connection means that Redis closes or does not answer: only one side may use
+    /// TLS. A Redis without TLS waits for the end of a line, which TLS does not send.
+    pub(crate) fn perhaps_tls(mut self, tls: bool) -> Trouble {
+        self.text += match (self.text.as_str(), tls) {
+            (CLOSED, false) => "; if it expects TLS, the address begins with rediss://",
+            (SILENT, true) => "; if it has no TLS, the address begins with redis://",
+            _ => "",
+        };
+        self
+    }
+
+    /// TLS has failed, or the certificate of Redis is refused.
+    fn tls(text: &str, help: &str) -> Trouble {
+        Trouble {
+            word: "tls".into(),
+            text: format!("{text}; {help}"),
+        }
     }
 
     fn away(text: String) -> Trouble {
@@ -70,6 +104,10 @@ impl Trouble {
             false => format!(": {}", detail.escape_debug()),
         };
         let help = match code {
+            "WRONGTYPE" => {
+                "; another program uses a key of this service: set another WEBSOCKET_REDIS_NAME \
+                 (redis-cli --scan --pattern 'zcomm:*' lists the keys)"
+            }
             "OOM" => "; Redis is full: raise maxmemory in its configuration",
             "READONLY" => "; WEBSOCKET_REDIS_URL must name the master",
             "NOAUTH" => "; Redis needs a password: redis://:password@host:6379/",
@@ -101,7 +139,7 @@ impl From<RedisError> for Trouble {
             return Trouble::silent();
         }
         if error.is_io_error() || error.is_connection_dropped() {
-            return Trouble::away("Redis has closed the connection".into());
+            return Trouble::away(CLOSED.into());
         }
         // The first error of several commands that were sent together.
         if let Some(errors) = error.clone().into_server_errors()
@@ -126,6 +164,20 @@ impl From<ConnectError> for Trouble {
     fn from(error: ConnectError) -> Trouble {
         match error {
             ConnectError::Timeout { .. } => Trouble::silent(),
+            ConnectError::Certificate {
+                why: Distrust::UnknownIssuer { .. } | Distrust::IssuerIsServer { .. },
+                ..
+            } => {
+                let help = "if that authority is your own, WEBSOCKET_REDIS_CA names its file";
+                Trouble::tls(&error.to_string(), help)
+            }
+            ConnectError::NotTls { .. } | ConnectError::Tls { .. } => {
+                let help = "if it has no TLS, the address begins with redis://";
+                Trouble::tls(&error.to_string(), help)
+            }
+            ConnectError::Certificate { .. } | ConnectError::Trust(_) => {
+                Trouble::tls(&error.to_string(), &error.help())
+            }
             error => Trouble::away(error.to_string()),
         }
     }

@@ -48,7 +48,7 @@ async fn relay(mut connection: Connection) -> Result<()> {
         // for the log that several servers share, and never for a client.
         match hub.publish(format!("client {id} says: {text}"), id).await {
             Ok(reached) => info!(said = ?text, reached, "client {id}"),
-            Err(error) => connection.send(format!("not sent: {error}")).await?,
+            Err(error) => connection.send(format!("not confirmed: {error}")).await?,
         }
     }
 

@@ -16,20 +16,17 @@ use crate::{
     client::{
         event::ChatEvent,
         link::Link,
+        me::Me,
         outbox::Outbox,
         positions::{Log, Positions},
     },
-    envelope::{ClientMessage, Code, Fault, Seq, ServerMessage, Stamped},
+    envelope::{ClientMessage, Code, Digest, Fault, Seq, ServerMessage, Stamped},
 };
 
 /// The pause when a server asks the client to wait but does not say how long.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause that a server can ask for.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
-/// The maximum number of client ids to remember. Each new session gets a new client id. The
-/// messages of an older session still have the older client id.
-const MAX_CLIENT_IDS: usize = 20;
-
 /// A conversation, which goes on when a new connection replaces a broken one.
 #[derive(Default)]
 pub(crate) struct Conversation {
@@ -41,17 +38,6 @@ pub(crate) struct Conversation {
     positions: Positions,
     /// Events for the caller.
     pub(crate) events: VecDeque<ChatEvent>,
-}
-
-/// The client's identity, from the last welcome of the server.
-pub(crate) struct Me {
-    pub(crate) name: String,
-    /// The secret that resumes the session.
-    session: String,
-    /// The epoch of the server, which changes with each restart.
-    epoch: String,
-    /// The client ids that the server gave this client in this epoch, the newest first.
-    pub(crate) client_ids: VecDeque<String>,
 }
 
 impl Conversation {
@@ -75,7 +61,9 @@ impl Conversation {
         let Some(me) = &self.me else { return vec![] };
         let positions = [("direct", Log::Inbox), ("broadcast", Log::Server)]
             .into_iter()
-            .filter_map(|(key, log)| Some((key, self.positions.position(&log)?.seq.to_string())));
+            .filter_map(|(key, log)| {
+                Some((key, self.positions.position(&log)?.seen().to_string()))
+            });
         std::iter::once(("session", me.session.clone()))
             .chain(positions)
             .collect()
@@ -153,7 +141,7 @@ impl Conversation {
         let Some(stamped) = parsed else {
             return self.events.push_back(ChatEvent::Unknown(message));
         };
-        let is_new = self.apply(&stamped.message, now);
+        let is_new = self.apply(&stamped, now);
         let acknowledged = self.acknowledged(&stamped.message).filter(|_| is_new);
         if is_new {
             self.events.push_back(ChatEvent::Received(stamped));
@@ -166,8 +154,9 @@ impl Conversation {
     }
 
     /// Updates the state. Returns true if the caller must get the message as an event.
-    fn apply(&mut self, message: &ServerMessage, now: Instant) -> bool {
-        match message {
+    fn apply(&mut self, stamped: &Stamped, now: Instant) -> bool {
+        let at = |seq: &Seq| (seq.0, stamped.digest);
+        match &stamped.message {
             ServerMessage::Welcome {
                 client_id,
                 name,
@@ -175,15 +164,18 @@ impl Conversation {
                 epoch,
                 direct,
                 broadcast,
+                broadcast_digest,
                 ..
             } => {
-                self.positions.begin(&Log::Inbox, &session.0, direct.0);
-                self.positions.begin(&Log::Server, epoch, broadcast.0);
+                let end = (broadcast.0, *broadcast_digest);
+                self.positions.begin(&Log::Server, epoch, end);
+                let end = (direct.0, None);
+                self.positions.begin(&Log::Inbox, &session.0, end);
                 self.me = Some(Me {
                     name: name.clone(),
                     session: session.0.clone(),
                     epoch: epoch.clone(),
-                    client_ids: self.client_ids(epoch, client_id),
+                    client_ids: Me::client_ids(self.me.as_ref(), epoch, client_id),
                 });
                 self.welcomed();
             }
@@ -193,9 +185,11 @@ impl Conversation {
             ServerMessage::Gap {
                 room, epoch, to, ..
             } => self.gap(&Log::of_gap(room), epoch, to.map(|seq| seq.0)),
-            ServerMessage::Chat { room, seq, .. } => return self.advance(&Log::room(room), *seq),
-            ServerMessage::Direct { seq, .. } => return self.advance(&Log::Inbox, *seq),
-            ServerMessage::Broadcast { seq, .. } => return self.advance(&Log::Server, *seq),
+            ServerMessage::Chat { room, seq, .. } => {
+                return self.advance(&Log::room(room), at(seq));
+            }
+            ServerMessage::Direct { seq, .. } => return self.advance(&Log::Inbox, at(seq)),
+            ServerMessage::Broadcast { seq, .. } => return self.advance(&Log::Server, at(seq)),
             ServerMessage::Error(fault) => return self.error(fault, now),
             _ => {}
         }
@@ -218,18 +212,6 @@ impl Conversation {
         }
     }
 
-    /// The client ids of this epoch, including `newest`. In a new epoch, the server counts client
-    /// ids from 1 again, so the ids of the old epoch are dropped.
-    fn client_ids(&self, epoch: &str, newest: &String) -> VecDeque<String> {
-        let before = self.me.as_ref().filter(|me| me.epoch == epoch);
-        let mut ids = before.map_or_else(VecDeque::new, |me| me.client_ids.clone());
-        if !ids.contains(newest) {
-            ids.truncate(MAX_CLIENT_IDS - 1);
-            ids.push_front(newest.clone());
-        }
-        ids
-    }
-
     fn welcomed(&mut self) {
         self.link = Link::welcomed();
         for room in &self.rooms {
@@ -247,27 +229,28 @@ impl Conversation {
             self.positions.forget(&log); // this log never had that position
         }
         if end == 0 {
-            self.positions.begin(&log, epoch, 0);
+            self.positions.begin(&log, epoch, (0, None));
         }
         self.link.joined(room, epoch, end, now);
         true
     }
 
-    /// Sets the position after a gap. The next connection then does not ask for lost messages.
+    /// Sets the position after a gap. The next connection then does not ask for lost messages. The
+    /// position goes back if the log that the client saw is lost.
     fn gap(&mut self, log: &Log, epoch: &str, to: Option<u64>) {
         if let Some(current) = self.epoch_of(log) {
             // After a gap in an older epoch, continue at the start of the current epoch. (The
             // epoch of an inbox gap does not matter: inbox positions belong to the session.)
             let is_current = *log == Log::Inbox || epoch == current;
             let to = to.filter(|_| is_current).unwrap_or(0);
-            self.positions.advance(log, &current, to);
+            self.positions.set(log, &current, (to, None));
         }
     }
 
     /// Moves to this position in a log. Returns true if the position is new.
-    fn advance(&mut self, log: &Log, seq: Seq) -> bool {
+    fn advance(&mut self, log: &Log, at: (u64, Option<Digest>)) -> bool {
         let epoch = self.epoch_of(log);
-        epoch.is_some_and(|epoch| self.positions.advance(log, &epoch, seq.0))
+        epoch.is_some_and(|epoch| self.positions.advance(log, &epoch, at))
     }
 
     /// The current epoch of a log; `None` for a room that the client is not in.
@@ -322,6 +305,14 @@ mod tests {
     use super::*;
     use crate::envelope::{LOBBY, Secret};
 
+    fn stamped(message: ServerMessage) -> Stamped {
+        Stamped {
+            message,
+            timestamp: String::new(),
+            digest: None,
+        }
+    }
+
     /// Opens the next connection to a server of this epoch. Returns the position that the client
     /// sends to join the lobby again.
     fn reconnect(conversation: &mut Conversation, epoch: &str) -> Option<(String, u64)> {
@@ -334,11 +325,14 @@ mod tests {
             resumed: false,
             direct: Seq(0),
             broadcast: Seq(0),
+            broadcast_digest: None,
             heartbeat_seconds: 20,
         };
-        conversation.apply(&welcome, Instant::now());
+        conversation.apply(&stamped(welcome), Instant::now());
         match conversation.outgoing(Instant::now()) {
-            Some(ClientMessage::Join { epoch, since, .. }) => epoch.zip(since.map(|seq| seq.0)),
+            Some(ClientMessage::Join { epoch, since, .. }) => {
+                epoch.zip(since.map(|seen| seen.seq.0))
+            }
             other => panic!("not a join: {other:?}"),
         }
     }
@@ -353,7 +347,7 @@ mod tests {
             users: vec![],
             user_count: 1,
         };
-        conversation.apply(&joined, Instant::now());
+        conversation.apply(&stamped(joined), Instant::now());
     }
 
     /// A client in the lobby of epoch `a`, which has seen nine messages there.
@@ -362,7 +356,7 @@ mod tests {
         conversation.join(LOBBY);
         assert_eq!(reconnect(&mut conversation, "a"), None);
         joined(&mut conversation, "a", 9);
-        assert!(conversation.advance(&Log::room(LOBBY), Seq(9)));
+        assert!(conversation.advance(&Log::room(LOBBY), (9, None)));
         conversation
     }
 
@@ -375,7 +369,7 @@ mod tests {
         joined(&mut conversation, "b", 3);
         assert_eq!(reconnect(&mut conversation, "b"), seen);
         joined(&mut conversation, "b", 3);
-        assert!(conversation.advance(&Log::room(LOBBY), Seq(1)));
+        assert!(conversation.advance(&Log::room(LOBBY), (1, None)));
         let seen = Some(("b".to_owned(), 1));
         assert_eq!(reconnect(&mut conversation, "b"), seen);
     }
@@ -400,30 +394,9 @@ mod tests {
             let mut fault = Fault::new(Code::RateLimited, "too fast");
             fault.retry_ms = asked;
             let now = Instant::now();
-            conversation.apply(&ServerMessage::Error(fault), now);
+            conversation.apply(&stamped(ServerMessage::Error(fault)), now);
             let later = now + Duration::from_millis(pause);
             assert_eq!(conversation.link.rejoin, Some(later), "{asked:?}");
         }
-    }
-
-    #[test]
-    fn the_last_twenty_client_ids_are_remembered() {
-        let mut ids = VecDeque::new();
-        for number in 1..=21 {
-            let conversation = Conversation {
-                me: Some(Me {
-                    name: "Ada".to_owned(),
-                    session: "a.1.secret".to_owned(),
-                    epoch: "a".to_owned(),
-                    client_ids: ids,
-                }),
-                ..Conversation::default()
-            };
-            ids = conversation.client_ids("a", &number.to_string());
-        }
-        assert_eq!(
-            (ids.len(), ids[0].as_str(), ids[19].as_str()),
-            (20, "21", "2")
-        );
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::{
     client::positions::{Log, Positions},
-    envelope::{ClientMessage, Seq},
+    envelope::ClientMessage,
 };
 
 /// The time to wait for the server's welcome. A server that sends no welcome is not a chat.
@@ -88,7 +88,7 @@ impl Link {
             self.joined.remove(&room);
             self.joining.push_back(room.clone());
             let last = seen.position(&Log::room(&room));
-            let (epoch, since) = last.map(|last| (last.epoch.clone(), Seq(last.seq))).unzip();
+            let (epoch, since) = last.map(|last| (last.epoch.clone(), last.seen())).unzip();
             self.transmit(ClientMessage::Join { room, epoch, since });
         }
     }
@@ -185,9 +185,9 @@ mod tests {
         assert_eq!(link.due(&seen, now), Some(due));
         assert!(!link.may_send(&message, &seen, due - Duration::from_millis(1)));
         assert!(link.may_send(&message, &seen, due));
-        seen.advance(&Log::room("lobby"), "epoch", 1);
+        seen.advance(&Log::room("lobby"), "epoch", (1, None));
         assert!(!link.may_send(&message, &seen, now));
-        seen.advance(&Log::room("lobby"), "epoch", 2);
+        seen.advance(&Log::room("lobby"), "epoch", (2, None));
         assert!(link.may_send(&message, &seen, now));
     }
 }

@@ -2,6 +2,7 @@
 //! after a broken connection.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
+pub(crate) mod me;
 pub(crate) mod outbox;
 pub(crate) mod positions;
 

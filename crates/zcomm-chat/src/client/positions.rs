@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 
-use crate::envelope::{INBOX, SERVER_LOG};
+use crate::envelope::{Digest, INBOX, SERVER_LOG, Seen, Seq};
 
 /// The name of a log. Rooms have their own variant, so a room with the name `*` is not confused
 /// with the server's log.
@@ -42,6 +42,18 @@ pub(crate) struct Position {
     pub(crate) epoch: String,
     /// The number of the last message.
     pub(crate) seq: u64,
+    /// The digest of the last message, if it had one.
+    digest: Option<Digest>,
+}
+
+impl Position {
+    /// The position in the form in which the client shows it to a server.
+    pub(crate) fn seen(&self) -> Seen {
+        Seen {
+            seq: Seq(self.seq),
+            digest: self.digest,
+        }
+    }
 }
 
 /// The position in each log.
@@ -62,25 +74,36 @@ impl Positions {
 
     /// Moves to this position if it is new, and returns whether it is new. A position in another
     /// epoch is always new.
-    pub(crate) fn advance(&mut self, log: &Log, epoch: &str, seq: u64) -> bool {
+    pub(crate) fn advance(
+        &mut self,
+        log: &Log,
+        epoch: &str,
+        (seq, digest): (u64, Option<Digest>),
+    ) -> bool {
         let is_new = !self.has(log, epoch, seq);
         if is_new {
-            let epoch = epoch.to_owned();
-            self.0.insert(log.clone(), Position { epoch, seq });
+            self.set(log, epoch, (seq, digest));
         }
         is_new
+    }
+
+    /// Moves to this position, also backwards. After a gap, the server continues exactly here.
+    pub(crate) fn set(&mut self, log: &Log, epoch: &str, (seq, digest): (u64, Option<Digest>)) {
+        let epoch = epoch.to_owned();
+        let position = Position { epoch, seq, digest };
+        self.0.insert(log.clone(), position);
     }
 
     /// Sets the first position in a log. An unknown log is read from its current end, the
     /// position `end`. A known log with a new epoch is read from its beginning. A known log with
     /// the same epoch keeps its position.
-    pub(crate) fn begin(&mut self, log: &Log, epoch: &str, end: u64) {
-        let seq = match self.0.get(log) {
+    pub(crate) fn begin(&mut self, log: &Log, epoch: &str, end: (u64, Option<Digest>)) {
+        let first = match self.0.get(log) {
             None => end,
             Some(last) if last.epoch == epoch => return,
-            Some(_) => 0,
+            Some(_) => (0, None),
         };
-        self.advance(log, epoch, seq);
+        self.advance(log, epoch, first);
     }
 
     /// Removes the position in a log, as if the client had never seen the log.
@@ -96,18 +119,18 @@ mod tests {
     #[test]
     fn a_position_is_new_once() {
         let (mut positions, lobby) = (Positions::default(), Log::room("lobby"));
-        assert!(positions.advance(&lobby, "a", 7));
-        assert!(!positions.advance(&lobby, "a", 7));
-        assert!(!positions.advance(&lobby, "a", 6));
-        assert!(positions.advance(&lobby, "a", 8));
-        assert!(positions.advance(&Log::room("garden"), "a", 1));
+        assert!(positions.advance(&lobby, "a", (7, None)));
+        assert!(!positions.advance(&lobby, "a", (7, None)));
+        assert!(!positions.advance(&lobby, "a", (6, None)));
+        assert!(positions.advance(&lobby, "a", (8, None)));
+        assert!(positions.advance(&Log::room("garden"), "a", (1, None)));
     }
 
     #[test]
     fn another_epoch_counts_from_its_beginning() {
         let (mut positions, lobby) = (Positions::default(), Log::room("lobby"));
-        positions.advance(&lobby, "a", 7);
-        assert!(positions.advance(&lobby, "b", 1));
+        positions.advance(&lobby, "a", (7, None));
+        assert!(positions.advance(&lobby, "b", (1, None)));
         assert!(!positions.has(&lobby, "a", 7));
         assert!(positions.has(&lobby, "b", 1));
         assert!(!positions.has(&lobby, "b", 2));
@@ -116,27 +139,30 @@ mod tests {
     #[test]
     fn a_new_log_starts_at_its_end_and_a_new_epoch_at_its_beginning() {
         let mut positions = Positions::default();
-        positions.begin(&Log::Server, "a", 40);
-        assert!(!positions.advance(&Log::Server, "a", 40));
-        positions.begin(&Log::Server, "a", 60);
+        positions.begin(&Log::Server, "a", (40, None));
+        assert!(!positions.advance(&Log::Server, "a", (40, None)));
+        positions.begin(&Log::Server, "a", (60, None));
         assert!(
-            positions.advance(&Log::Server, "a", 41),
+            positions.advance(&Log::Server, "a", (41, None)),
             "the same log goes on"
         );
-        positions.begin(&Log::Server, "b", 5);
+        positions.begin(&Log::Server, "b", (5, None));
         let position = positions.position(&Log::Server).unwrap();
         assert_eq!((position.epoch.as_str(), position.seq), ("b", 0));
-        assert!(positions.advance(&Log::Server, "b", 1));
+        assert!(positions.advance(&Log::Server, "b", (1, None)));
     }
 
     #[test]
     fn a_room_is_never_another_log() {
         let mut positions = Positions::default();
         for log in [Log::Server, Log::Inbox] {
-            positions.begin(&log, "a", 40);
+            positions.begin(&log, "a", (40, None));
         }
         for name in [SERVER_LOG, INBOX] {
-            assert!(positions.advance(&Log::room(name), "a", 1), "{name}");
+            assert!(
+                positions.advance(&Log::room(name), "a", (1, None)),
+                "{name}"
+            );
             positions.forget(&Log::room(name));
             assert!(positions.has(&Log::of_gap(name), "a", 40), "{name}");
         }

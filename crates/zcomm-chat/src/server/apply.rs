@@ -65,6 +65,10 @@ impl ChatState {
                 text,
                 id,
             } => Outcome::Said(self.direct(session, &to, (&text, id), time)),
+            Command::Stop => {
+                self.server_stops(&from.server, time);
+                Outcome::Done
+            }
             // The state cannot replace itself: see `replica`.
             Command::Begin { .. } => Outcome::Done,
             Command::Typing {
@@ -142,7 +146,7 @@ impl ChatState {
                     name: session.name.clone(),
                     text,
                 };
-                said.at(time.wall)
+                said.at(time.wall, time.digest)
             })?;
             Ok(self.without_sender(appended, || self.sessions.connected()))
         })
@@ -169,7 +173,7 @@ impl ChatState {
                     to: receiver.name.clone(),
                     text: text.to_owned(),
                 };
-                said.at(time.wall)
+                said.at(time.wall, time.digest)
             };
             let to_myself = receiver.number == me.number;
             if !to_myself {

@@ -25,18 +25,18 @@
 
 use std::sync::Arc;
 
-use zcomm_core::{CloseReason, Config, Connection, Figure, Message, Result, Server, Token};
+use zcomm_core::{CloseReason, Config, Connection, Figure, Hub, Message, Result, Server, Token};
 use zcomm_redis::{Address, SharedLog, open};
 
 use crate::{
-    envelope::{Code, Fault, SERVER_LOG, Secret, Seq, ServerMessage},
+    envelope::{Code, Fault, SERVER_LOG, Secret, Seen, Seq, ServerMessage},
     server::{
         command::{Command, LogIn, Outcome},
         heartbeat::Heartbeat,
         local::Local,
         person::{Person, send},
         replica::Replica,
-        resume::{self, Seen},
+        resume::{self, Last},
         sessions::Login,
         state::{ChatState, Origin},
         ticket::Ticket,
@@ -109,11 +109,13 @@ impl Chat {
         self.local.set_state(ChatState::shared("", &[], 0));
         // The chat has not been used before, so nothing is set.
         self.local.origin.set(Origin::here(server_name)).ok();
-        self.local.shared.set(log).ok();
+        self.local.shared.set(log.clone()).ok();
+        let local = Arc::clone(&self.local);
         Ok(server
             .health(move || health.health())
             .figures(move || figures.figures())
-            .beside(work))
+            .beside(work)
+            .at_end(async move { local.say_goodbye(&log).await }))
     }
 
     /// Returns a function that makes a gap message: it names lost messages of the server's log.
@@ -265,7 +267,8 @@ impl Chat {
         let inbox = &login.session.inbox;
         let resumed = login.resumed;
         let (inbox_end, log_end) = (inbox.position(), log.position());
-        let (direct, broadcast) = (seen(connection, "direct"), seen(connection, "broadcast"));
+        let direct = last(connection, "direct", inbox);
+        let broadcast = last(connection, "broadcast", &log);
         let (inbox_after, inbox_gap) = resume::inbox(resumed, inbox_end, direct);
         let (log_after, log_gaps) = resume::server_log(&state.epoch, log_end, broadcast);
         let mut answers = vec![ServerMessage::Welcome {
@@ -276,6 +279,7 @@ impl Chat {
             resumed,
             direct: Seq(inbox_end),
             broadcast: Seq(log_end),
+            broadcast_digest: resume::digest_at(&log, log_end),
             heartbeat_seconds: heartbeat.seconds(),
         }];
         answers.extend(inbox_gap);
@@ -294,15 +298,15 @@ fn bad_position(connection: &Connection) -> Option<Fault> {
         // A client without a position may send an empty one.
         let position = connection.query(log);
         let position = position.filter(|position| !position.is_empty());
-        position.is_some_and(|position| Seq::parse(position).is_none())
+        position.is_some_and(|position| Seen::parse(position).is_none())
     });
     wrong.map(Fault::bad_position)
 }
 
 /// Reads a position from the address of a client. Its epoch is in the ticket of the client's
 /// session (see [`Ticket`]). Returns `None` if the address has no position or no ticket.
-fn seen<'a>(connection: &'a Connection, log: &str) -> Seen<'a> {
+fn last<'a>(connection: &'a Connection, name: &str, log: &Hub) -> Option<Last<'a>> {
     let ticket = connection.query("session").and_then(Ticket::parse)?;
-    let position = connection.query(log).and_then(Seq::parse)?;
-    Some((ticket.epoch, position.0))
+    let seen = connection.query(name).and_then(Seen::parse)?;
+    Some(Last::of(log, ticket.epoch, seen))
 }

@@ -4,7 +4,8 @@
 //! something. A server alone applies a command at once. If several servers are one chat, all of
 //! them apply the same commands in the same order, and so come to the same state. For that, the
 //! result of a command follows from the state, the command and its time only. A command never
-//! reads a clock, and makes no random number.
+//! reads a clock, and makes no random number. A command with an unknown name or field comes from a
+//! newer version of this program. It is not skipped: see `replica`.
 
 use std::{ops::Range, sync::Arc};
 
@@ -23,7 +24,7 @@ use crate::{
 
 /// What a client of the server asks for.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Command {
     /// Resumes the session of a ticket, or opens a session with a name.
     LogIn(LogIn),
@@ -66,6 +67,8 @@ pub(crate) enum Command {
         text: String,
         id: Option<String>,
     },
+    /// A server stops. Its people leave their rooms, and can come back at another server.
+    Stop,
     /// Everything starts anew, because Redis has lost entries after this one. The state then has
     /// this epoch.
     Begin { epoch: String, after: u64 },
@@ -78,6 +81,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct LogIn {
     pub(crate) client: u64,
     pub(crate) token_name: Option<String>,

@@ -50,6 +50,7 @@ pub(crate) struct Local {
 
 /// A command in the log of several servers.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Envelope {
     /// The state that the command is for. A command for another state would reach other people.
     pub(crate) epoch: String,
@@ -132,6 +133,13 @@ impl Local {
         }
     }
 
+    /// Tells the other servers that this server stops, so that they do not wait for its people.
+    pub(crate) async fn say_goodbye(&self, log: &SharedLog<Outcome>) {
+        let epoch = self.state().epoch.clone();
+        // Ignores an error: the other servers notice in eight seconds that this one is gone.
+        log.append(envelope(&epoch, Command::Stop)).await.ok();
+    }
+
     /// The time of a command that is applied now.
     pub(crate) fn now(&self) -> Moment {
         let wall = OffsetDateTime::now_utc();
@@ -140,7 +148,11 @@ impl Local {
             // Of several servers, the clock of Redis counts, which is about the same.
             Some(_) => (wall - OffsetDateTime::UNIX_EPOCH).unsigned_abs(),
         };
-        Moment { clock, wall }
+        Moment {
+            clock,
+            wall,
+            digest: None,
+        }
     }
 
     /// Closes the older connection of a session, if it is a connection of this server.
@@ -169,7 +181,8 @@ fn envelope(epoch: &str, command: Command) -> Vec<u8> {
 
 /// The answer to a message that the other servers did not get.
 pub(crate) fn unavailable() -> Fault {
-    let why = "this server cannot reach the other servers now: send the message again later";
+    let why = "this server cannot reach the other servers now: send the message again later, with \
+               the same id";
     let mut fault = Fault::new(Code::Unavailable, why);
     fault.retry_ms = Some(RETRY.as_millis() as u64);
     fault

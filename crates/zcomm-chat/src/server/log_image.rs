@@ -7,6 +7,7 @@ use zcomm_core::{Hub, Message};
 
 /// The newest messages of a log.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct LogImage {
     /// The position of the first message.
     first: u64,

@@ -1,11 +1,13 @@
 //! The time of a command.
 //!
 //! A command that reads the clock itself would have another result on another server. So a command
-//! gets its time with it.
+//! gets its time with it, and the digest of its entry.
 
 use std::time::Duration;
 
 use time::OffsetDateTime;
+
+use crate::envelope::Digest;
 
 /// The time of a command.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +16,8 @@ pub(crate) struct Moment {
     pub(crate) clock: Duration,
     /// To show in messages.
     pub(crate) wall: OffsetDateTime,
+    /// The digest of the entry in the log of several servers. `None` at a server alone.
+    pub(crate) digest: Option<Digest>,
 }
 
 #[cfg(test)]
@@ -25,6 +29,7 @@ pub(crate) mod tests {
         Moment {
             clock,
             wall: OffsetDateTime::UNIX_EPOCH + clock,
+            digest: None,
         }
     }
 }

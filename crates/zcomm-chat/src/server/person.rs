@@ -19,7 +19,7 @@ use zcomm_core::{ClientId, CloseReason, Connection, Message, Result};
 use zcomm_redis::SharedLog;
 
 use crate::{
-    envelope::{ClientMessage, Fault, ServerMessage},
+    envelope::{ClientMessage, Fault, Seen, ServerMessage},
     server::{
         command::{Command, Outcome},
         local::Local,
@@ -141,6 +141,8 @@ impl Person {
         let state = &self.state;
         ServerMessage::Stats {
             clients: connection.clients().count(),
+            servers: state.servers(),
+            all_clients: state.is_shared().then(|| state.sessions.connected()),
             sessions: state.sessions.count(self.local.now().clock),
             rooms: state.rooms.count(),
             messages: state.messages.load(Ordering::Relaxed),
@@ -170,7 +172,7 @@ pub(crate) enum Asked {
 /// What to do with the outcome of a command.
 pub(crate) enum Then {
     /// Subscribe to a room. The second value is the last position that the client saw.
-    Join(String, Option<(String, u64)>),
+    Join(String, Option<(String, Seen)>),
     Leave(String),
     Answer,
 }

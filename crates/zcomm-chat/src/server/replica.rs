@@ -8,12 +8,18 @@
 //! client that continued from there would miss messages and not know it. So the chat begins anew,
 //! with another epoch, as after a restart of a server that is alone: clients connect again, and are
 //! told a gap for each log.
+//!
+//! A newer version of this program may write a command that this version does not know. If this
+//! server skipped the command, its state would differ from that of the others. So it stops reading,
+//! `/healthz` is red, and its clients connect again, to another server if a proxy sends them there.
 
 use std::{sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 use zcomm_core::{CloseReason, Token};
-use zcomm_redis::{Entry, Kind, Machine, Start};
+use zcomm_redis::{Entry, Kind, Machine, Start, Unknown};
+
+use crate::envelope::Digest;
 
 use crate::server::{
     command::{Command, Outcome},
@@ -24,6 +30,7 @@ use crate::server::{
 
 /// 1012: the server restarts. Clients connect again soon.
 const RESTART: u16 = 1012;
+const ANEW: &str = "The chat begins anew";
 
 pub(crate) struct Replica {
     pub(crate) local: Arc<Local>,
@@ -39,16 +46,25 @@ impl Machine for Replica {
 
     const NEEDS_ALL: bool = true;
 
-    fn apply(&mut self, entry: &Entry) -> Outcome {
+    fn apply(&mut self, entry: &Entry) -> Result<Outcome, Unknown> {
+        let command = match entry.kind {
+            Kind::Alive => None,
+            Kind::Data => Some(serde_json::from_slice(&entry.payload).map_err(|_| Unknown)?),
+        };
         if self.local.state().epoch.is_empty() && !self.is_behind() {
             let state = ChatState::shared(epoch_of(entry), &self.reserved, 0);
             self.local.set_state(state);
         }
-        let outcome = self.command(entry);
+        let outcome = self.command(entry, command);
         self.after_loss(entry);
         let ready = self.lost.is_none() && !self.local.state().epoch.is_empty();
         self.local.set_ready(ready);
-        outcome
+        Ok(outcome)
+    }
+
+    fn stuck(&mut self) {
+        self.local.set_ready(false);
+        self.close_all("This server cannot go on");
     }
 
     fn lost(&mut self) {
@@ -57,7 +73,7 @@ impl Machine for Replica {
         self.lost = Some((epoch, u64::MAX));
         self.local.set_ready(false);
         self.local.set_state(ChatState::shared("", &[], 0));
-        self.close_all();
+        self.close_all(ANEW);
     }
 
     fn snapshot(&self) -> Option<Vec<u8>> {
@@ -97,27 +113,24 @@ impl Replica {
             .is_some_and(|(epoch, _)| epoch.is_empty())
     }
 
-    fn command(&mut self, entry: &Entry) -> Outcome {
+    fn command(&mut self, entry: &Entry, command: Option<Envelope>) -> Outcome {
         let since = Duration::from_millis(entry.time);
         let time = Moment {
             clock: since,
             wall: OffsetDateTime::UNIX_EPOCH + since,
+            digest: Digest::parse(&entry.position.digest),
         };
         let state = self.local.state();
         let gone = state.heard(&entry.server, entry.time, time);
         let own = self.local.shared.get().map(|log| log.server());
         if gone.iter().any(|server| Some(server.as_str()) == own) {
             // This server was frozen. Its people are out of their rooms, and can come back.
-            self.close_all();
+            self.close_all(ANEW);
         }
-        if entry.kind != Kind::Data {
+        let Some(Envelope { epoch, command }) = command else {
             if entry.own {
                 self.end_missing(&state);
             }
-            return Outcome::Done;
-        }
-        let Ok(Envelope { epoch, command }) = serde_json::from_slice(&entry.payload) else {
-            tracing::warn!("an entry of the log is not a command of this program: skipped");
             return Outcome::Done;
         };
         if let Command::Begin { epoch, after } = command {
@@ -189,14 +202,14 @@ impl Replica {
             self.local.set_state(state);
             // After a loss, all clients are closed already, and new ones wait for this moment.
             if self.lost.take().is_none() {
-                self.close_all();
+                self.close_all(ANEW);
             }
         }
     }
 
-    fn close_all(&self) {
+    fn close_all(&self, reason: &str) {
         if let Some(clients) = self.local.clients.get() {
-            let why = CloseReason::new(RESTART, "The chat begins anew");
+            let why = CloseReason::new(RESTART, reason);
             clients.disconnect_present(&why);
         }
     }

@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use zcomm_core::Connection;
 
 use crate::{
-    envelope::{ClientMessage, Code, Fault, Seq, ServerMessage},
+    envelope::{ClientMessage, Code, Fault, Seen, Seq, ServerMessage},
     server::{
         apply::not_joined,
         command::{Command, Entered, Outcome},
         person::{Answers, Asked, Person, Then},
-        resume::{Seen, start},
+        resume::{Last, start},
     },
 };
 
@@ -37,7 +37,11 @@ impl Person {
         let session = self.session;
         let command = match message {
             ClientMessage::Join { room, epoch, since } => {
-                let since = since.map_or(0, |seq| seq.0);
+                let start = Seen {
+                    seq: Seq(0),
+                    digest: None,
+                };
+                let since = since.unwrap_or(start);
                 return self.join(room, epoch.map(|epoch| (epoch, since)));
             }
             ClientMessage::Leave { room } => return self.leave(room),
@@ -78,7 +82,6 @@ impl Person {
         match (outcome, then) {
             (Outcome::Said(ack), _) => Ok(ack?.into_iter().collect()),
             (Outcome::Entered(entered), Then::Join(name, seen)) => {
-                let seen = seen.as_ref().map(|(epoch, since)| (epoch.as_str(), *since));
                 Ok(self.entered(entered?, name, seen, connection))
             }
             (_, Then::Leave(name)) => Ok(self.left(name, connection)),
@@ -86,7 +89,7 @@ impl Person {
         }
     }
 
-    fn join(&self, room: String, seen: Option<(String, u64)>) -> Result<Asked, Fault> {
+    fn join(&self, room: String, seen: Option<(String, Seen)>) -> Result<Asked, Fault> {
         if self.rooms.len() == MAX_ROOMS && !self.rooms.contains_key(&room) {
             let why = format!("you are in {MAX_ROOMS} rooms: leave one first");
             return Err(Fault::new(Code::TooManyRooms, why).field("room"));
@@ -104,7 +107,7 @@ impl Person {
         &mut self,
         entered: Entered,
         name: String,
-        seen: Seen<'_>,
+        seen: Option<(String, Seen)>,
         connection: &mut Connection,
     ) -> Vec<ServerMessage> {
         let Entered {
@@ -113,7 +116,9 @@ impl Person {
             held,
         } = entered;
         let seq = Seq(held.end);
-        let start = start(&name, &room.epoch, held, seen);
+        let last = seen.as_ref();
+        let last = last.map(|(epoch, seen)| Last::of(&room.messages, epoch, *seen));
+        let start = start(&name, &room.epoch, held, last);
         connection.subscribe(&room.messages, start.after);
         connection.subscribe(&room.events, presence.events_after);
         let (recovered, missed) = (start.recovered, start.missed);

@@ -5,20 +5,66 @@
 //! sends exactly these messages. Otherwise the server sends a gap message, which names the lost
 //! positions. After the gap message, the client starts like a new client.
 //!
+//! If several servers are one chat, the position also has the digest of the message there. If the
+//! log has another message at this position, then messages that the client saw are lost, and others
+//! have their positions. The epoch is the same, but for this client the log is another one.
+//!
 //! The decisions are pure functions, so a test can check every case.
 
 use std::ops::Range;
 
-use crate::envelope::{INBOX, SERVER_LOG, Seq, ServerMessage};
+use serde::Deserialize;
+use zcomm_core::{Hub, Message};
+
+use crate::envelope::{Digest, INBOX, SERVER_LOG, Seen, Seq, ServerMessage};
 
 /// The maximum number of old messages that a new member of a room gets.
 const HISTORY: u64 = 50;
 /// The maximum number of missed messages that a client gets when it reconnects.
 const MAX_REPLAY: u64 = 300;
 
-/// The last position that a client saw: the epoch, and the number of messages up to this
-/// position. `None` for a new client.
-pub(crate) type Seen<'a> = Option<(&'a str, u64)>;
+/// The last position that a client saw in a log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Last<'a> {
+    epoch: &'a str,
+    /// The number of messages up to this position.
+    seq: u64,
+    /// Whether the log has another message at this position.
+    differs: bool,
+}
+
+impl<'a> Last<'a> {
+    /// Compares what a client has seen with this log.
+    pub(crate) fn of(log: &Hub, epoch: &'a str, seen: Seen) -> Last<'a> {
+        let seq = seen.seq.0;
+        // A message that the log no longer has cannot be compared. Then the client gets a gap
+        // anyway, because messages after it are missing, too.
+        let shown = seen.digest.filter(|_| seq >= log.held().start);
+        Last {
+            epoch,
+            seq,
+            differs: shown.is_some_and(|digest| digest_at(log, seq) != Some(digest)),
+        }
+    }
+
+    /// Whether this is a position in the log of this epoch.
+    fn is_in(&self, epoch: &str) -> bool {
+        self.epoch == epoch && !self.differs
+    }
+}
+
+/// The digest of the message at this position. `None` if the log does not have the message, or if
+/// this server is alone.
+pub(crate) fn digest_at(log: &Hub, seq: u64) -> Option<Digest> {
+    #[derive(Deserialize)]
+    struct Digested {
+        digest: Option<Digest>,
+    }
+    match log.message(seq.checked_sub(1)?)? {
+        Message::Text(text) => serde_json::from_str::<Digested>(&text).ok()?.digest,
+        Message::Binary(_) => None,
+    }
+}
 
 /// Where a client starts to read a room.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,7 +80,7 @@ pub(crate) struct Start {
 }
 
 /// Returns where to start in the log of `room`. The log still has the positions in `held`.
-pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Seen<'_>) -> Start {
+pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, last: Option<Last<'_>>) -> Start {
     let end = held.end;
     let history = held.start.max(end.saturating_sub(HISTORY));
     let anew = |missed, gaps| Start {
@@ -43,11 +89,14 @@ pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Seen<'_>) -
         missed,
         gaps,
     };
-    match seen {
-        None => anew(0, vec![]),
+    let Some(last) = last else {
+        return anew(0, vec![]);
+    };
+    let since = last.seq;
+    match last.is_in(epoch) {
         // This position does not exist yet, so the client cannot have missed messages.
-        Some((seen_in, since)) if seen_in == epoch && since > end => anew(0, vec![]),
-        Some((seen_in, since)) if seen_in == epoch => {
+        true if since > end => anew(0, vec![]),
+        true => {
             let missed = end - since;
             if since >= held.start && missed <= MAX_REPLAY {
                 return Start {
@@ -60,8 +109,8 @@ pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Seen<'_>) -
             // Send only the history. The gap names the missed messages before the history.
             anew(missed, vec![gap(room, epoch, since, Some(history - 1))])
         }
-        Some((other, since)) => {
-            let mut gaps = vec![gap(room, other, since, None)];
+        false => {
+            let mut gaps = vec![gap(room, last.epoch, since, None)];
             gaps.extend((history > 0).then(|| gap(room, epoch, 0, Some(history - 1))));
             anew(end, gaps)
         }
@@ -70,17 +119,23 @@ pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Seen<'_>) -
 
 /// Returns where to start in the server's log, which has `end` messages, and the gap messages.
 /// A client of this epoch gets at most the last 300 messages. Other clients start at the end.
-pub(crate) fn server_log(epoch: &str, end: u64, seen: Seen<'_>) -> (u64, Vec<ServerMessage>) {
-    match seen {
-        None => (end, vec![]),
-        Some((seen_in, since)) if seen_in == epoch => {
-            let since = since.min(end);
+pub(crate) fn server_log(
+    epoch: &str,
+    end: u64,
+    last: Option<Last<'_>>,
+) -> (u64, Vec<ServerMessage>) {
+    let Some(last) = last else {
+        return (end, vec![]);
+    };
+    match last.is_in(epoch) {
+        true => {
+            let since = last.seq.min(end);
             let after = since.max(end.saturating_sub(MAX_REPLAY));
             let lost = (since < after).then(|| gap(SERVER_LOG, epoch, since, Some(after - 1)));
             (after, lost.into_iter().collect())
         }
-        Some((other, since)) => {
-            let mut gaps = vec![gap(SERVER_LOG, other, since, None)];
+        false => {
+            let mut gaps = vec![gap(SERVER_LOG, last.epoch, last.seq, None)];
             gaps.extend((end > 0).then(|| gap(SERVER_LOG, epoch, 0, Some(end - 1))));
             (end, gaps)
         }
@@ -89,12 +144,18 @@ pub(crate) fn server_log(epoch: &str, end: u64, seen: Seen<'_>) -> (u64, Vec<Ser
 
 /// Returns where to start in an inbox that has `end` messages. If the old session was not
 /// resumed, its inbox is lost, and this function also returns a gap message.
-pub(crate) fn inbox(resumed: bool, end: u64, seen: Seen<'_>) -> (u64, Option<ServerMessage>) {
-    if resumed {
-        return (seen.map_or(0, |(_, since)| since), None);
+pub(crate) fn inbox(
+    resumed: bool,
+    end: u64,
+    last: Option<Last<'_>>,
+) -> (u64, Option<ServerMessage>) {
+    let lost = last.map(|last| gap(INBOX, last.epoch, last.seq, None));
+    match last {
+        // All messages that this inbox has are new to the client.
+        Some(last) if resumed && last.differs => (0, lost),
+        last if resumed => (last.map_or(0, |last| last.seq), None),
+        _ => (end, lost),
     }
-    let lost = seen.map(|(epoch, since)| gap(INBOX, epoch, since, None));
-    (end, lost)
 }
 
 /// Makes a gap message. `from` and `to` are counted from 0, but the message counts from 1. `to`
@@ -112,8 +173,16 @@ pub(crate) fn gap(room: &str, epoch: &str, from: u64, to: Option<u64>) -> Server
 mod tests {
     use super::*;
 
+    fn last((epoch, seq): (&str, u64)) -> Last<'_> {
+        Last {
+            epoch,
+            seq,
+            differs: false,
+        }
+    }
+
     fn from(held: Range<u64>, seen: Option<(&str, u64)>) -> Start {
-        start("lobby", "now", held, seen)
+        start("lobby", "now", held, seen.map(last))
     }
 
     fn anew(after: u64, missed: u64, gaps: Vec<ServerMessage>) -> Start {
@@ -184,7 +253,7 @@ mod tests {
 
     #[test]
     fn of_the_servers_log_the_last_300_messages_are_replayed() {
-        let log = |end, seen| server_log("now", end, seen);
+        let log = |end, seen: Option<_>| server_log("now", end, seen.map(last));
         assert_eq!(log(7, None), (7, vec![]));
         assert_eq!(log(7, Some(("now", 5))), (5, vec![]));
         assert_eq!(log(7, Some(("now", 8))), (7, vec![]));
@@ -199,12 +268,53 @@ mod tests {
 
     #[test]
     fn an_inbox_belongs_to_its_session() {
-        assert_eq!(inbox(true, 7, Some(("now", 5))), (5, None));
+        assert_eq!(inbox(true, 7, Some(last(("now", 5)))), (5, None));
         assert_eq!(inbox(true, 7, None), (0, None));
         assert_eq!(inbox(false, 0, None), (0, None));
         for epoch in ["now", "then"] {
             let lost = Some(gap("@", epoch, 5, None));
-            assert_eq!(inbox(false, 0, Some((epoch, 5))), (0, lost));
+            assert_eq!(inbox(false, 0, Some(last((epoch, 5)))), (0, lost));
         }
+    }
+
+    /// A log of messages with these digests.
+    fn log(digests: &[&str]) -> Hub {
+        let log = Hub::default();
+        for digest in digests {
+            log.broadcast(format!(r#"{{"text":"x","digest":"{digest}"}}"#))
+                .unwrap();
+        }
+        log
+    }
+
+    #[test]
+    fn the_same_position_with_another_digest_is_a_position_in_another_log() {
+        let log = log(&["aaaa0001", "aaaa0002", "aaaa0003"]);
+        let of = |text: &str| Last::of(&log, "now", Seen::parse(text).unwrap());
+        for same in ["2:aaaa0002", "3:aaaa0003", "2", "0", "4"] {
+            assert!(!of(same).differs, "{same}");
+        }
+        // The log never had a position 4, but the client has seen one.
+        for other in ["2:aaaa0003", "3:bbbb0003", "4:aaaa0003"] {
+            assert!(of(other).differs, "{other}");
+        }
+        let lost = vec![gap("lobby", "now", 2, None)];
+        let there = start("lobby", "now", 0..3, Some(of("2:bbbb0002")));
+        assert_eq!(there, anew(0, 3, lost));
+        let lost = vec![gap("*", "now", 2, None), gap("*", "now", 0, Some(2))];
+        assert_eq!(server_log("now", 3, Some(of("2:bbbb0002"))), (3, lost));
+        let lost = Some(gap("@", "now", 2, None));
+        assert_eq!(inbox(true, 3, Some(of("2:bbbb0002"))), (0, lost));
+    }
+
+    /// What the log no longer has is a gap, as without a digest.
+    #[test]
+    fn a_digest_that_is_too_old_to_compare_is_no_evidence() {
+        let log = Hub::default();
+        log.restore(7, [Message::from(r#"{"digest":"aaaa0008"}"#)]);
+        let of = |text: &str| Last::of(&log, "now", Seen::parse(text).unwrap());
+        assert!(!of("6:bbbb0006").differs);
+        assert!(of("7:bbbb0007").differs);
+        assert!(!of("8:aaaa0008").differs);
     }
 }

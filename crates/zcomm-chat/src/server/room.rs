@@ -45,6 +45,7 @@ const COPIED: usize = 64 * 1024;
 
 /// A copy of a room.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct RoomImage {
     pub(crate) name: String,
     epoch: String,
@@ -154,7 +155,7 @@ impl Room {
                 name: session.name.clone(),
                 user_count: members.by_number.len(),
             };
-            self.announce(joined.at(time.wall));
+            self.announce(joined.at(time.wall, None));
         }
         let (users, user_count) = members.list();
         Presence {
@@ -181,7 +182,7 @@ impl Room {
             name,
             user_count: members.by_number.len(),
         };
-        self.announce(left.at(time.wall));
+        self.announce(left.at(time.wall, None));
     }
 
     /// Whether this session is a member.
@@ -206,7 +207,7 @@ impl Room {
                 name: session.name.clone(),
                 text,
             };
-            said.at(time.wall)
+            said.at(time.wall, time.digest)
         })
     }
 
@@ -219,7 +220,7 @@ impl Room {
             name: session.name.clone(),
             expires_in: TYPING_SECONDS,
         };
-        let typing = typing.at(time.wall);
+        let typing = typing.at(time.wall, None);
         // Ignores an error: an event is small, so an error means that the server stops.
         match connection {
             Some(connection) => self.events.broadcast_except(typing, connection).ok(),

@@ -31,6 +31,7 @@ pub(crate) struct Rooms(Mutex<Table>);
 
 /// A copy of all rooms.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct RoomsImage {
     made: u64,
     rooms: Vec<RoomImage>,

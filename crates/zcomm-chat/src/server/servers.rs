@@ -2,7 +2,7 @@
 //!
 //! A server that runs appends an entry at least every two seconds. A server that is killed says no
 //! goodbye, so its people would stay in the rooms for ever. So each server counts the time without
-//! an entry of each other server.
+//! an entry of each other server. A server that is stopped says goodbye.
 //!
 //! The time counts only while entries come. If Redis is away for a minute, no server has appended
 //! anything, and all of them run. So a pause between two entries counts as three seconds at most.
@@ -43,6 +43,11 @@ impl Servers {
             self.heard.remove(server);
         }
         gone
+    }
+
+    /// A server has said that it stops.
+    pub(crate) fn stopped(&mut self, server: &str) {
+        self.heard.remove(server);
     }
 
     /// The number of servers that run.

@@ -34,6 +34,7 @@ const COPIED_INBOX: usize = 16 * 1024;
 
 /// A copy of a session.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SessionImage {
     pub(crate) number: u64,
     name: String,

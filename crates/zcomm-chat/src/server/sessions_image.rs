@@ -12,6 +12,7 @@ use crate::server::{
 
 /// A copy of all sessions.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SessionsImage {
     last: u64,
     entries: Vec<EntryImage>,
@@ -19,6 +20,7 @@ pub(crate) struct SessionsImage {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct EntryImage {
     session: SessionImage,
     connection: Option<(String, u64)>,

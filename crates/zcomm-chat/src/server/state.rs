@@ -51,6 +51,7 @@ struct Shared {
 
 /// A copy of the state.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct StateImage {
     epoch: String,
     messages: u64,
@@ -146,14 +147,27 @@ impl ChatState {
         self.sessions.expire(time.clock);
         let gone = lock(shared).servers.heard(server, milliseconds);
         for server in &gone {
-            for (session, login, client) in self.sessions.of_server(server) {
-                let server = server.as_str().into();
-                let peer = Peer { server, client };
-                self.sessions.disconnect(session, &peer, time.clock);
-                self.rooms.leave_all(session, login, time);
-            }
+            self.without(server, time);
         }
         gone
+    }
+
+    /// A server has said that it stops.
+    pub(crate) fn server_stops(&self, server: &str, time: Moment) {
+        if let Some(shared) = &self.shared {
+            lock(shared).servers.stopped(server);
+            self.without(server, time);
+        }
+    }
+
+    /// Disconnects the people of a server.
+    fn without(&self, server: &str, time: Moment) {
+        for (session, login, client) in self.sessions.of_server(server) {
+            let server = server.into();
+            let peer = Peer { server, client };
+            self.sessions.disconnect(session, &peer, time.clock);
+            self.rooms.leave_all(session, login, time);
+        }
     }
 
     /// The number of the entry with which this state began anew.
@@ -161,17 +175,30 @@ impl ChatState {
         self.shared.as_ref().map_or(0, |shared| lock(shared).began)
     }
 
-    /// The members and messages of each room; of several servers, also how many run.
+    /// The members and messages of each room; of several servers, also how many run and how many
+    /// people are connected to them.
     pub(crate) fn figures(&self) -> Vec<Figure> {
         let mut figures = self.rooms.figures();
-        figures.extend(self.shared.as_ref().map(|shared| Figure {
-            name: "zcomm_chat_servers",
-            help: "Servers of this chat that run.",
+        let all = |name, help, value| Figure {
+            name,
+            help,
             kind: FigureKind::Gauge,
             label: "chat",
-            values: vec![("shared".to_owned(), lock(shared).servers.count() as u64)],
-        }));
+            values: vec![("shared".to_owned(), value as u64)],
+        };
+        if let Some(servers) = self.servers() {
+            let help = "Servers of this chat that run.";
+            figures.push(all("zcomm_chat_servers", help, servers));
+            let help = "People who are connected to any server of this chat.";
+            figures.push(all("zcomm_chat_clients", help, self.sessions.connected()));
+        }
         figures
+    }
+
+    /// How many servers run; `None` for a server alone.
+    pub(crate) fn servers(&self) -> Option<usize> {
+        let shared = self.shared.as_ref()?;
+        Some(lock(shared).servers.count())
     }
 
     /// Whether several servers have this state.

@@ -97,8 +97,11 @@ pub enum Error {
     #[error("this client has too many direct messages waiting")]
     Busy,
     /// Several servers are one service, and this server cannot reach the others. The message was
-    /// not sent: send it again later.
-    #[error("this server cannot reach the other servers now: send the message again later")]
+    /// not sent, or only its confirmation is late. If it does not arrive, send it again.
+    #[error(
+        "this server cannot reach the other servers now; the message may still arrive, otherwise send \
+         it again"
+    )]
     Unavailable,
     /// Any other failure of the operating system.
     #[error(transparent)]

@@ -12,6 +12,15 @@ use crate::{
 };
 
 impl Hub {
+    /// The message at this position. `None` if the ring does not have it.
+    #[must_use]
+    pub fn message(&self, position: u64) -> Option<Message> {
+        let log = self.lock();
+        let at = position.checked_sub(log.oldest)?;
+        let entry = log.entries.get(usize::try_from(at).ok()?)?;
+        Some(entry.framed.message.clone())
+    }
+
     /// Copies the newest messages, at most `bytes` in total. Returns the position of the first
     /// copied message, and the messages.
     #[must_use]
@@ -59,11 +68,15 @@ mod tests {
         for text in ["first", "second", "third"] {
             hub.broadcast(text).unwrap();
         }
+        assert_eq!(hub.message(2), Some("third".into()));
+        assert_eq!(hub.message(3), None);
         let (first, messages) = hub.newest(11);
         assert_eq!((first, messages.len()), (1, 2));
         let copy = Hub::default();
         copy.restore(first, messages);
         assert_eq!((copy.held(), copy.position()), (1..3, 3));
+        assert_eq!(copy.message(0), None);
+        assert_eq!(copy.message(1), Some("second".into()));
         let appended = copy.broadcast_at(|_| "fourth".into()).unwrap();
         assert_eq!(appended.position, 3);
         copy.restore(9, ["late".into()]);

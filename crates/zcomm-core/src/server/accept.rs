@@ -53,6 +53,8 @@ pub struct Server {
     new_token: Option<String>,
     /// Work of the application that ends with the server.
     pub(crate) beside: Vec<Beside>,
+    /// What the application does before the server ends.
+    pub(crate) at_end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Server {
@@ -105,6 +107,7 @@ impl Server {
             local_addr,
             new_token,
             beside: Vec::new(),
+            at_end: None,
         })
     }
 
@@ -279,6 +282,10 @@ impl Server {
                 "{} connections did not end in time and were dropped",
                 tasks.len()
             );
+        }
+        if let Some(work) = self.at_end {
+            // Ignores an error: without an end in time, the server ends anyway.
+            timeout(config.stop_timeout, work).await.ok();
         }
         tracing::info!("stopped");
     }

@@ -49,6 +49,15 @@ impl Server {
         self
     }
 
+    /// Runs `work` when the server stops and its connections have ended. The work of
+    /// [`beside`](Server::beside) still runs then. The server waits for the end of `work`, but not
+    /// longer than for its connections.
+    #[must_use]
+    pub fn at_end(mut self, work: impl Future<Output = ()> + Send + 'static) -> Server {
+        self.at_end = Some(Box::pin(work));
+        self
+    }
+
     /// Makes this server one of several, which are one service. The numbers of its clients begin
     /// with the last 20 bits of `name`, a random number. [`Hub::publish`](crate::Hub::publish) of
     /// the server's log calls `relay`, which must bring the message to all servers, also to this

@@ -24,7 +24,7 @@ use crate::{
             switch,
         },
         redis::{RedisUrl, service_name},
-        tls_files::tls_files,
+        tls_files::{path, tls_files},
         unknown::unknown_names,
         zenv::Settings,
     },
@@ -82,6 +82,9 @@ pub struct Config {
     /// `WEBSOCKET_REDIS_URL`: the Redis that makes several servers one service. Default `None`: the
     /// server works alone. The crate `zcomm-redis` uses this field; a server alone ignores it.
     pub redis_url: Option<RedisUrl>,
+    /// `WEBSOCKET_REDIS_CA`: the file of the authority that signed the certificate of Redis (PEM).
+    /// Default `None`: the authorities that this computer trusts.
+    pub redis_ca: Option<PathBuf>,
     /// `WEBSOCKET_REDIS_NAME`: the name of the service in Redis. Default `course`.
     pub redis_name: String,
     /// `WEBSOCKET_XRAY`, or the argument `--xray`: shows every byte of every connection,
@@ -127,6 +130,7 @@ impl Default for Config {
             tls: None,
             refuse: RefuseBy::Close,
             redis_url: None,
+            redis_ca: None,
             redis_name: "course".into(),
             xray: None,
             echo_prefix: "Echo: ".into(),
@@ -193,6 +197,7 @@ impl Config {
             "WEBSOCKET_REDIS_URL",
             RedisUrl::parse,
         )?;
+        config.redis_ca = path(settings, "WEBSOCKET_REDIS_CA")?.or(config.redis_ca);
         settings.read_into(&mut config.redis_name, "WEBSOCKET_REDIS_NAME", service_name)?;
         // The spaces of this setting count, so do not trim the value.
         if let Some(text) = settings.get_exact("ECHO_PREFIX") {

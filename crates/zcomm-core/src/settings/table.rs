@@ -20,7 +20,7 @@ pub struct KnownSetting {
 }
 
 /// Every setting that a program of this workspace reads.
-pub const SETTINGS: [KnownSetting; 23] = [
+pub const SETTINGS: [KnownSetting; 24] = [
     KnownSetting {
         name: "WEBSOCKET_HOST",
         default: Some("127.0.0.1"),
@@ -130,10 +130,16 @@ pub const SETTINGS: [KnownSetting; 23] = [
         meaning: "The Redis that makes several servers one service. open_broadcast, lesson 4 and the chat use it. Not set: a server works alone.",
     },
     KnownSetting {
+        name: "WEBSOCKET_REDIS_CA",
+        default: None,
+        forms: "the path of a file, not its contents",
+        meaning: "The file of the authority that signed the certificate of Redis (PEM), for an address with `rediss://`. Not set: the authorities that this computer trusts.",
+    },
+    KnownSetting {
         name: "WEBSOCKET_REDIS_NAME",
         default: Some("course"),
         forms: "1 to 64 letters, digits, - or _",
-        meaning: "The name of the service in Redis: servers with the same name are one service. Its keys begin with `zcomm:` and this name.",
+        meaning: "The name of the service in Redis: servers with the same name are one service. Its keys begin with `zcomm:` and this name. These servers need the same program in the same version, and the same tokens. Two different programs need two names.",
     },
     KnownSetting {
         name: "WEBSOCKET_XRAY",
@@ -188,7 +194,7 @@ mod tests {
                 "ECHO_PREFIX" => "x".repeat(1025),
                 // `Config` does not read these two settings.
                 "RUST_LOG" | "NO_COLOR" => continue,
-                "WEBSOCKET_SSL_CERT" | "WEBSOCKET_SSL_KEY" => "\u{7}".into(),
+                "WEBSOCKET_SSL_CERT" | "WEBSOCKET_SSL_KEY" | "WEBSOCKET_REDIS_CA" => "\u{7}".into(),
                 _ => "no/such value".into(),
             };
             let error = read(known.name, &wrong).unwrap_err().to_string();

@@ -43,17 +43,23 @@ impl TlsFiles {
     }
 }
 
+/// Reads the path of a file.
+pub(crate) fn path(settings: &Settings, name: &'static str) -> Result<Option<PathBuf>> {
+    // An error about a file shows the path. But the user may have written a token instead of a
+    // path. Then use the error for an empty path, which does not show the token.
+    settings.read(name, |text: &str| {
+        match settings.contains_secret(text, SHORTEST_TOKEN) {
+            true => file(""),
+            false => file(text),
+        }
+    })
+}
+
 /// Returns the files that the settings name, but does not open the files. `None` if TLS is off.
 pub(crate) fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>> {
     let on = settings.read("WEBSOCKET_SSL_ENABLED", switch)?;
-    // An error about a file shows the path. But the user may have written a token instead of a
-    // path. Then use the error for an empty path, which does not show the token.
-    let path = |text: &str| match settings.contains_secret(text, SHORTEST_TOKEN) {
-        true => file(""),
-        false => file(text),
-    };
-    let certificate = settings.read("WEBSOCKET_SSL_CERT", path)?;
-    let key = settings.read("WEBSOCKET_SSL_KEY", path)?;
+    let certificate = path(settings, "WEBSOCKET_SSL_CERT")?;
+    let key = path(settings, "WEBSOCKET_SSL_KEY")?;
     let (name, reason) = match (on, certificate, key) {
         (Some(false), ..) | (None, None, None) => return Ok(None),
         (Some(true), Some(certificate), Some(key)) => {

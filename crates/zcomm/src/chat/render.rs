@@ -61,13 +61,21 @@ fn event(message: &ServerMessage, current: &str) -> Option<String> {
         }
         ServerMessage::Stats {
             clients,
+            servers,
+            all_clients,
             sessions,
             rooms,
             messages,
             uptime_seconds,
         } => format!(
-            "{}, {}, {}, {} in {uptime_seconds} s",
+            "{}{}, {}, {}, {} in {uptime_seconds} s",
             counted(*clients as u64, "connection"),
+            match servers.zip(*all_clients) {
+                Some((servers, all)) => {
+                    format!(" here, {all} on {}", counted(servers as u64, "server"))
+                }
+                None => String::new(),
+            },
             counted(*sessions as u64, "session"),
             counted(*rooms as u64, "room"),
             counted(*messages, "message"),
