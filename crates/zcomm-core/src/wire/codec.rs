@@ -27,7 +27,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_tungstenite::tungstenite::{
-    self, Error as WireError,
+    self, Error as WireError, Message as WireMessage,
     error::{CapacityError, ProtocolError},
     protocol::{CloseFrame, Role, WebSocketContext},
 };
@@ -182,20 +182,18 @@ impl Wire {
         self.drained = false;
         loop {
             return match self.next() {
-                Ok(tungstenite::Message::Text(text)) => {
+                Ok(WireMessage::Text(text)) => {
                     Ok(Some(Received::Message(Message::Text(Text(text)))))
                 }
-                Ok(tungstenite::Message::Binary(bytes)) => {
+                Ok(WireMessage::Binary(bytes)) => {
                     Ok(Some(Received::Message(Message::Binary(bytes))))
                 }
-                Ok(tungstenite::Message::Ping(payload)) => Ok(Some(Received::Ping(payload))),
-                Ok(tungstenite::Message::Pong(payload)) => Ok(Some(Received::Pong(payload))),
+                Ok(WireMessage::Ping(payload)) => Ok(Some(Received::Ping(payload))),
+                Ok(WireMessage::Pong(payload)) => Ok(Some(Received::Pong(payload))),
                 // Use the code that has arrived: the codec replaces a code that it does not know.
-                Ok(tungstenite::Message::Close(_)) => {
-                    Err(End::ByPeer(self.meter.input.close_reason()))
-                }
+                Ok(WireMessage::Close(_)) => Err(End::ByPeer(self.meter.input.close_reason())),
                 // The codec never returns a raw frame from a read.
-                Ok(tungstenite::Message::Frame(_)) => continue,
+                Ok(WireMessage::Frame(_)) => continue,
                 Err(error) if would_block(&error) && self.meter.overdrawn => {
                     Err(End::policy(CloseReason::TOO_FAST))
                 }
@@ -210,7 +208,7 @@ impl Wire {
 
     /// Reads the next message. If the message has arrived as one whole frame, this needs no
     /// codec. The codec reads everything else.
-    fn next(&mut self) -> tungstenite::Result<tungstenite::Message> {
+    fn next(&mut self) -> tungstenite::Result<WireMessage> {
         if let Some(message) = self.meter.whole_message(self.kind)? {
             return Ok(message.into());
         }
@@ -261,7 +259,7 @@ impl Wire {
     pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<bool, End> {
         self.take_arrived();
         let payload = Bytes::copy_from_slice(payload);
-        let ping = tungstenite::Message::Ping(payload);
+        let ping = WireMessage::Ping(payload);
         let (codec, meter) = self.codec();
         accepted(codec.write(meter, ping))
     }
