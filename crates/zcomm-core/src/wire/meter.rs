@@ -30,6 +30,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     task::{coop::poll_proceed, unconstrained},
 };
+use zcomm_xray::WholeFrame;
 
 use crate::{
     protocol::{
@@ -42,7 +43,7 @@ use crate::{
         buffers::Buffers,
         spare::{Kind, WRITE_BUFFER},
         transport::Transport,
-        whole::WholeFrame,
+        whole::message,
     },
 };
 
@@ -172,7 +173,7 @@ impl Meter {
         if self.input.in_message() {
             return None;
         }
-        let (message, size) = (frame.message(kind)?, frame.size);
+        let (message, size) = (message(&frame, kind)?, frame.size);
         self.consume(size);
         Some(message)
     }

@@ -9,6 +9,7 @@
 
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::protocol::Role;
+use zcomm_xray::WholeFrame;
 
 use crate::{
     protocol::{
@@ -18,59 +19,19 @@ use crate::{
     wire::spare::Kind,
 };
 
-/// A frame that has arrived, from its first byte to its last.
-pub(crate) struct WholeFrame<'a> {
-    /// The FIN bit, the reserved bits and the opcode.
-    first: u8,
-    mask: Option<[u8; 4]>,
-    payload: &'a [u8],
-    /// The length of the header and the payload (bytes).
-    pub(crate) size: usize,
-}
-
-impl WholeFrame<'_> {
-    /// Finds the frame at the front of `bytes`. `None` if some of its bytes are missing.
-    pub(crate) fn find(bytes: &[u8]) -> Option<WholeFrame<'_>> {
-        let (&[first, second], mut rest) = bytes.split_first_chunk()?;
-        let length = match second & 0x7f {
-            126 => u16::from_be_bytes(split_off(&mut rest)?).into(),
-            127 => u64::from_be_bytes(split_off(&mut rest)?),
-            length => length.into(),
-        };
-        let mask = match second & 0x80 {
-            0 => None,
-            _ => Some(split_off(&mut rest)?),
-        };
-        let payload = rest.get(..usize::try_from(length).ok()?)?;
-        Some(WholeFrame {
-            first,
-            mask,
-            payload,
-            size: bytes.len() - rest.len() + payload.len(),
-        })
+/// Returns the message in a frame. `None` if the codec must read the frame.
+pub(crate) fn message(frame: &WholeFrame<'_>, kind: Kind) -> Option<Message> {
+    // A client masks its frames, and a server does not (RFC 6455 section 5.1).
+    let right_mask = frame.mask.is_some() == (kind.role == Role::Server);
+    if !right_mask || frame.payload.len() > kind.max_message {
+        return None;
     }
-
-    /// The message in this frame. `None` if the codec must read the frame.
-    pub(crate) fn message(&self, kind: Kind) -> Option<Message> {
-        // A client masks its frames, and a server does not (RFC 6455 section 5.1).
-        let right_mask = self.mask.is_some() == (kind.role == Role::Server);
-        if !right_mask || self.payload.len() > kind.max_message {
-            return None;
-        }
-        let payload = || unmasked(self.payload, self.mask.unwrap_or_default());
-        match self.first {
-            TEXT => Some(Message::Text(Text(payload().try_into().ok()?))),
-            BINARY => Some(Message::Binary(payload())),
-            _ => None,
-        }
+    let payload = || unmasked(frame.payload, frame.mask.unwrap_or_default());
+    match frame.first_byte {
+        TEXT => Some(Message::Text(Text(payload().try_into().ok()?))),
+        BINARY => Some(Message::Binary(payload())),
+        _ => None,
     }
-}
-
-/// Removes the next bytes from the front.
-fn split_off<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (first, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(*first)
 }
 
 /// A copy of a payload without its mask (RFC 6455 section 5.3).
@@ -126,7 +87,7 @@ mod tests {
             let config = WebSocketConfig::default().max_message_size(Some(kind.max_message));
             let mut codec = WebSocket::from_raw_socket(Cursor::new(frame.clone()), role, Some(config));
             let read = codec.read();
-            match whole.message(kind) {
+            match message(&whole, kind) {
                 Some(message) => prop_assert_eq!(tungstenite::Message::from(message), read.unwrap()),
                 None => prop_assert!(!matches!(read, Ok(message) if message.is_text() || message.is_binary())),
             }
