@@ -19,6 +19,7 @@ pub struct WholeFrame<'a> {
 
 impl WholeFrame<'_> {
     /// Finds the frame at the front of `bytes`. `None` if some of its bytes are missing.
+    #[inline]
     pub fn find(bytes: &[u8]) -> Option<WholeFrame<'_>> {
         let (&[first_byte, second], mut rest) = bytes.split_first_chunk()?;
         let length = match second & 0x7f {

@@ -23,7 +23,7 @@
 //! A handler that waits for something else, e.g. a slow database, delays only its own connection.
 //! In production, set a time limit for everything else that a handler awaits.
 
-use std::{future::poll_fn, net::SocketAddr, sync::Arc, task::Poll, time::Duration};
+use std::{future::poll_fn, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
@@ -128,11 +128,9 @@ impl Connection {
     /// Before it waits, `recv` writes all messages from [`send`](Connection::send) to the
     /// network. Cancel-safe: a handler may use `recv` in `select!` with a timer, and no message
     /// is lost.
-    pub fn recv(&mut self) -> impl Future<Output = Option<Message>> {
-        poll_fn(|context| match &mut self.socket {
-            Some(socket) => socket.poll_recv(context),
-            None => Poll::Ready(None),
-        })
+    pub async fn recv(&mut self) -> Option<Message> {
+        let socket = self.socket.as_mut()?;
+        poll_fn(|context| socket.poll_recv(context)).await
     }
 
     /// Puts a message into a queue. The next call of [`recv`](Connection::recv) that waits sends
@@ -146,16 +144,14 @@ impl Connection {
     /// [`Closed`](Error::Closed) once the connection has ended.
     /// [`MessageTooLarge`](crate::Error::MessageTooLarge) when the message is over 64 KiB plus
     /// twice [`max_message_bytes`](crate::Config::max_message_bytes).
-    pub fn send(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<()>> {
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<()> {
+        let Some(socket) = &mut self.socket else {
+            return Err(Error::Closed);
+        };
+        poll_fn(|context| socket.poll_space(context)).await?;
         let message = message.into();
-        async move {
-            let Some(socket) = &mut self.socket else {
-                return Err(Error::Closed);
-            };
-            poll_fn(|context| socket.poll_space(context)).await?;
-            self.clients.check_size(&message)?;
-            socket.put(message)
-        }
+        self.clients.check_size(&message)?;
+        socket.put(message)
     }
 
     /// Waits until the network has accepted everything that was sent.
