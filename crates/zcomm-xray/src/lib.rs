@@ -17,10 +17,10 @@
 //!
 //! # Reading order
 //!
-//! `splitter` finds where frames end, and `whole` finds a frame that has arrived completely. `event`
-//! defines the output. `decoder` reads both directions, and `side` reads one direction. `frames` and
-//! `message` read frames. `head` reads the handshake, `finder` finds secrets in it, and `secrets`
-//! hides them. `show` writes events as text.
+//! `splitter` finds where frames end, and `whole` finds a frame that has arrived completely.
+//! `event` defines the output. `decoder` reads both directions, and `side` reads one direction.
+//! `frames` and `message` read frames. `head` reads the handshake, `finder` finds secrets in it,
+//! and `secrets` hides them. `show` writes events as text.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod close_codes;
