@@ -190,7 +190,8 @@ impl Wire {
                 }
                 Ok(WireMessage::Ping(payload)) => Ok(Some(Received::Ping(payload))),
                 Ok(WireMessage::Pong(payload)) => Ok(Some(Received::Pong(payload))),
-                // Use the code that has arrived: the codec replaces a code that it does not know.
+                // `tungstenite` replaces a close code that it does not know. So the close code comes
+                // from the bytes that have arrived.
                 Ok(WireMessage::Close(_)) => Err(End::ByPeer(self.meter.input.close_reason())),
                 // The codec never returns a raw frame from a read.
                 Ok(WireMessage::Frame(_)) => continue,

@@ -121,8 +121,8 @@ impl Service {
         seat: &mut Seat,
         process: &mut Process,
     ) -> Result<Option<ExitStatus>> {
-        // A message that waits for space in the queue of the process, and the end of its time
-        // limit.
+        // A message that waits for space in the queue of the process, and the time at which this
+        // wait ends.
         let mut waiting: Option<(Vec<u8>, Instant)> = None;
         loop {
             let late = waiting.as_ref().map(|(_, late)| *late);
@@ -133,7 +133,7 @@ impl Service {
                     waiting = Some((bytes(message), Instant::now() + PATIENCE));
                 }
                 free = process.input.reserve(), if waiting.is_some() => {
-                    // If the process has closed its stdin, drop the message.
+                    // `free` is an error if the process has closed its stdin. Then the line is lost.
                     if let (Ok(free), Some((line, _))) = (free, waiting.take()) {
                         free.send(line);
                     }
@@ -150,8 +150,8 @@ impl Service {
                 status = process.child.wait() => return Ok(Some(status?)),
             }
             if waiting.is_some() {
-                // While a message waits, this loop does not call `recv`. Only `recv` flushes
-                // by itself.
+                // While a message waits, this loop does not call `recv`, which also flushes. So
+                // flush here.
                 connection.flush().await?;
             }
         }
