@@ -31,8 +31,9 @@ use crate::access::{
 /// What a server requires of its clients.
 pub(crate) struct Gate {
     /// Origins that may connect, in addition to the server's own pages. `None` is the default.
-    /// On loopback, the default allows `null` and the loopback origins with the server's port.
-    /// On another address, the default allows only the server's own pages.
+    /// On loopback, the default allows the origin `null` (a page that was opened from a file), and
+    /// the loopback origins with the server's port. On another address, the default allows only
+    /// the server's own pages.
     pub(crate) origins: Option<Vec<Origin>>,
     /// The host names in the settings. The server accepts these names and its own addresses.
     pub(crate) hosts: Vec<Authority>,

@@ -29,8 +29,8 @@ const CONFIRMATION: Duration = Duration::from_secs(15);
 /// A chat server sends a welcome at once. After this time, a note says that the welcome is
 /// missing.
 const WELCOME: Duration = Duration::from_millis(300);
-/// Before the client reads a pipe, it waits at most this long for the first room. Commands need
-/// the list of people in this room.
+/// Before the client reads its input from a pipe, it waits until it has joined the first room, at
+/// most this long. Commands need the list of people in this room.
 const JOINED: Duration = Duration::from_secs(5);
 /// At most this number of characters of an unknown message are shown.
 const SHOWN: usize = 200;
