@@ -204,7 +204,7 @@ async fn l16_a_log_that_is_deleted_is_a_loss_too() {
     };
     let [one, _] = two(&redis.url()).await;
     let mut ada = Client::connect(one.url()).await;
-    redis.ask("DEL zcomm:course:open-broadcast:log").await;
+    redis.ask("DEL zcomm:course:log").await;
     assert_eq!(ada.hear_text().await, LOST);
 }
 
@@ -248,9 +248,7 @@ async fn l20_a_log_that_was_cut_below_a_reader_is_a_loss() {
     for _ in 0..5 {
         ben.hear_text().await;
     }
-    redis
-        .ask("XTRIM zcomm:course:open-broadcast:log MAXLEN 1")
-        .await;
+    redis.ask("XTRIM zcomm:course:log MAXLEN 1").await;
     other.signal(Signal::CONT);
     // Cleo may get one message first: Redis had already sent it to the frozen server.
     let lost = async { while cleo.hear_text().await != LOST {} };

@@ -257,7 +257,7 @@ async fn a_server_that_is_stopped_says_goodbye_for_its_people() {
         ben.hears("user_left").await;
     }
     assert!(one.ended().await.success());
-    let log = redis.ask("XRANGE zcomm:course:chat:log - +").await;
+    let log = redis.ask("XRANGE zcomm:course:log - +").await;
     assert!(log.contains(r#""command":"stop""#), "{log}");
     let metrics = other.get("/metrics").await.body;
     let servers = "zcomm_chat_servers{chat=\"shared\"} 1\n";
@@ -302,16 +302,16 @@ async fn a_server_that_starts_later_has_the_rooms_and_the_sessions() {
     let mut ada = Guest::join(&one, "Ada").await;
     // Send messages until Redis has a copy of the state. Then remove the entries before the copy.
     let mut sent = 0;
-    while sent < 1100 || redis.ask("EXISTS zcomm:course:chat:snapshot").await != ":1" {
+    while sent < 1100 || redis.ask("EXISTS zcomm:course:snapshot").await != ":1" {
         sent += 1;
         assert!(sent < 10_000, "no copy");
         let said = json!({"room": "lobby", "text": format!("{sent}"), "id": format!("{sent}")});
         answer(&mut ada, "chat", said).await;
     }
-    let seq = redis.ask("HGET zcomm:course:chat:snapshot seq").await;
+    let seq = redis.ask("HGET zcomm:course:snapshot seq").await;
     let seq = seq.lines().nth(1).unwrap().to_owned();
     redis
-        .ask(&format!("XTRIM zcomm:course:chat:log MINID {seq}"))
+        .ask(&format!("XTRIM zcomm:course:log MINID {seq}"))
         .await;
     let later = start(&redis.url()).await;
     let mut ben = Guest::enter(&later, "Ben").await;

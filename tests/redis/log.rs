@@ -70,10 +70,9 @@ impl Server {
         let config = Config {
             redis_url: Some(RedisUrl::parse(url).unwrap()),
             redis_timeout: PATIENT,
-            require_auth: true,
             ..Config::default()
         };
-        let address = Address::from_config(&config, "chat").unwrap().unwrap();
+        let address = Address::from_config(&config, "chat_app").unwrap().unwrap();
         let applied = Applied::default();
         let (log, work) = open_with(&address, applied.clone(), checks).unwrap();
         let mut tasks = JoinSet::new();
@@ -144,7 +143,7 @@ async fn l19_the_time_of_an_entry_is_never_before_the_time_of_the_entry_before()
     let today = server.applied.entries()[0].time;
     let ahead = today + 3_600_000;
     redis
-        .ask(&format!("HSET zcomm:course:chat:facts time {ahead}"))
+        .ask(&format!("HSET zcomm:course:facts time {ahead}"))
         .await;
     server.append("later").await;
     server.append("latest").await;
@@ -159,7 +158,7 @@ async fn l19_the_time_of_an_entry_is_never_before_the_time_of_the_entry_before()
 
 /// The bytes that the log has, as the script counts them.
 async fn bytes_of(redis: &Redis) -> usize {
-    let bytes = redis.ask("HGET zcomm:course:chat:facts bytes").await;
+    let bytes = redis.ask("HGET zcomm:course:facts bytes").await;
     bytes.lines().nth(1).unwrap().parse().unwrap()
 }
 
@@ -186,7 +185,7 @@ async fn the_log_keeps_its_limits() {
         });
         futures_util::future::join_all(more).await;
     }
-    assert_eq!(redis.ask("XLEN zcomm:course:chat:log").await, ":10000");
+    assert_eq!(redis.ask("XLEN zcomm:course:log").await, ":10000");
     let bytes = bytes_of(&redis).await;
     assert!(
         bytes < 40_000,

@@ -34,7 +34,7 @@ impl Pair {
 
     /// Waits until the replica has all entries of the master.
     pub(crate) async fn replicated(&self) {
-        let facts = "HGET zcomm:course:chat:facts seq";
+        let facts = "HGET zcomm:course:facts seq";
         let same = async {
             while self.master.ask(facts).await != self.replica.ask(facts).await {
                 tokio::time::sleep(Duration::from_millis(20)).await;

@@ -3,13 +3,12 @@
 //! what to do.
 
 use crate::{
-    chat::client::{Guest, chat_app},
-    demo,
-    harness::{CANARY, Client, Demo, Start},
+    chat::client::Guest,
+    harness::{CANARY, Client},
     redis::{
         chat::{start, start_with},
         log::Server,
-        server::{Redis, TIMEOUT},
+        server::Redis,
         troubles::{healthz, open_broadcast, refuses, works},
     },
 };
@@ -25,13 +24,11 @@ async fn an_entry_of_another_program_stops_a_server_until_it_is_deleted() {
     let mut demo = open_broadcast(&redis.url()).start().await;
     demo.says("this server is one of several").await;
     let mut ben = Client::connect(demo.url()).await;
-    redis
-        .ask("XADD zcomm:course:open-broadcast:log * temperature 21")
-        .await;
+    redis.ask("XADD zcomm:course:log * temperature 21").await;
     let demo = refuses(demo, "unknown", HELP).await;
     let told = ben.hear_text().await;
     assert!(told.starts_with("(this server cannot read"), "{told}");
-    redis.ask("DEL zcomm:course:open-broadcast:log").await;
+    redis.ask("DEL zcomm:course:log").await;
     let told = ben.hear_text().await;
     assert!(told.starts_with("(messages were lost"), "{told}");
     works(&demo).await;
@@ -42,11 +39,11 @@ async fn a_key_of_another_program_is_named() {
     let Some(redis) = Redis::start("wrongtype", &[]).await else {
         return;
     };
-    redis.ask("SET zcomm:course:open-broadcast:log text").await;
+    redis.ask("SET zcomm:course:log text").await;
     let demo = open_broadcast(&redis.url()).start().await;
     let help = "another program uses a key of this service: set another WEBSOCKET_REDIS_NAME";
     let demo = refuses(demo, "WRONGTYPE", help).await;
-    redis.ask("DEL zcomm:course:open-broadcast:log").await;
+    redis.ask("DEL zcomm:course:log").await;
     works(&demo).await;
 }
 
@@ -58,9 +55,7 @@ async fn the_people_of_a_chat_that_cannot_go_on_are_told() {
     };
     let mut chat = start_with(&redis.url(), "10").await;
     let mut ada = Guest::join(&chat, "Ada").await.client;
-    redis
-        .ask("XADD zcomm:course:chat:log * temperature 21")
-        .await;
+    redis.ask("XADD zcomm:course:log * temperature 21").await;
     chat.says(HELP).await;
     healthz(&chat, "redis: unknown\n").await;
     let closed = ada.closed().await;
@@ -68,45 +63,6 @@ async fn the_people_of_a_chat_that_cannot_go_on_are_told() {
     let mut cleo = Client::connect(format!("{}?token={CANARY}&name=Cleo", chat.url())).await;
     assert!(cleo.hear_text().await.contains("unavailable"));
     assert_eq!(cleo.closed().await.0, 1013);
-}
-
-/// The programs of the course do not understand each other. And a server that checks no token must
-/// not send messages to the clients of one that does.
-#[tokio::test]
-async fn each_program_has_a_log_of_its_own_under_one_name() {
-    let Some(redis) = Redis::start("programs", &[]).await else {
-        return;
-    };
-    let with = |start: Start| {
-        let start = start.env("WEBSOCKET_REDIS_URL", redis.url());
-        start.env("WEBSOCKET_TOKEN", CANARY).env(TIMEOUT, "60")
-    };
-    let token = |demo: &Demo| format!("{}?token={CANARY}", demo.url());
-    let chat = with(chat_app()).start().await;
-    let open = with(demo!("open_broadcast")).start().await;
-    let lesson_4 = with(demo!("4_websocket_broadcast")).start().await;
-    let asks = demo!("open_broadcast").env("WEBSOCKET_REQUIRE_AUTH", "true");
-    let asks = with(asks).start().await;
-    for demo in [&chat, &open, &lesson_4, &asks] {
-        healthz(demo, "ok\n").await;
-    }
-    let mut ada = Guest::join(&chat, "Ada").await;
-    let mut ben = Client::connect(open.url()).await;
-    let mut cleo = Client::connect(token(&lesson_4)).await;
-    let mut dora = Client::connect(token(&asks)).await;
-    ben.say("from anybody").await;
-    ada.chats("from the chat").await;
-    // This is the first message that Cleo gets. The servers of Cleo and Dora ask for the token.
-    dora.say("with a token").await;
-    assert!(cleo.hear_text().await.ends_with("says: with a token"));
-    cleo.say("too").await;
-    assert!(dora.hear_text().await.ends_with("says: too"));
-    let mut eve = Client::connect(open.url()).await;
-    eve.say("open").await;
-    assert!(ben.hear_text().await.ends_with("says: open"));
-    for demo in [&chat, &open, &lesson_4, &asks] {
-        healthz(demo, "ok\n").await;
-    }
 }
 
 /// If a server skipped a command that it does not know, its state would differ from the others.

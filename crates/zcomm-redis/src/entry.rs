@@ -60,6 +60,8 @@ pub struct Entry {
     pub(crate) number: u64,
     /// The digest of the entry before this one.
     pub(crate) before: String,
+    /// The service that the log belongs to.
+    pub(crate) service: String,
 }
 
 /// An entry as Redis returns it: the id, then the fields as name, value, name, value …
@@ -91,6 +93,7 @@ impl Entry {
             payload: value("payload")?.clone(),
             number: text("number")?.parse().ok()?,
             before: text("before")?,
+            service: text("service")?,
         })
     }
 
@@ -121,6 +124,7 @@ mod tests {
             ("kind", kind),
             ("time", "1763648571007"),
             ("payload", "hello"),
+            ("service", "chat_app"),
         ];
         let flat = pairs.into_iter().flat_map(|(name, value)| [name, value]);
         let flat = flat.map(|text| Bytes::copy_from_slice(text.as_bytes()));

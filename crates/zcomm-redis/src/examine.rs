@@ -28,6 +28,8 @@ pub struct Facts {
     pub appendfsync: Option<String>,
     /// The clock of Redis minus the clock of this machine, in milliseconds.
     pub clock_difference: i64,
+    /// What the log belongs to, in words. `None` without a log, or if this user may not ask.
+    pub service: Option<String>,
     /// The commands of our servers that fail, and why.
     pub refused: Vec<(&'static str, Trouble)>,
 }
@@ -66,10 +68,22 @@ async fn ask(address: &Address) -> Result<Facts, Trouble> {
         let lines = info.lines().filter_map(|line| line.split_once(':'));
         facts.info = lines.map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
     }
+    facts.service = service(&mut link, address).await.ok().flatten();
     let ask = cmd("CONFIG").arg("GET").arg("appendfsync").to_owned();
     let answer = send::<(String, String)>(&mut link, &ask).await;
     facts.appendfsync = answer.ok().map(|(_, value)| value);
     Ok(facts)
+}
+
+/// The facts stay when the log is deleted, so this also asks for the log.
+async fn service(link: &mut Link, address: &Address) -> RedisResult<Option<String>> {
+    if !send::<bool>(link, cmd("EXISTS").arg(address.key("log"))).await? {
+        return Ok(None);
+    }
+    let mut ask = cmd("HMGET");
+    ask.arg(address.key("facts")).arg("service");
+    let (service,) = send::<(Option<String>,)>(link, &ask).await?;
+    Ok(service)
 }
 
 async fn send<T: FromRedisValue>(link: &mut Link, command: &Cmd) -> RedisResult<T> {

@@ -30,28 +30,28 @@ pub struct Address {
     place: String,
     /// How the names of the keys begin.
     keys: String,
+    service: String,
     mark: Option<u8>,
     /// The time limit for an answer of Redis, and for a connection.
     pub(crate) limit: Duration,
 }
 
 impl Address {
-    /// The log of this program at the address in the settings; `None` if the settings name no
-    /// Redis.
+    /// The log at the address in the settings; `None` if the settings name no Redis.
     ///
-    /// Each program has a log of its own, because it does not understand the entries of the others.
-    /// A server that checks no token shares no log with one that does: otherwise everybody could
-    /// send messages to the clients that had to show a token.
+    /// `service` says in words what kind of server this is, for example `an open broadcast`. A log
+    /// belongs to the service that appends to it first. A server of another service neither appends
+    /// to this log nor applies its entries.
     ///
     /// # Errors
     /// [`Error::Setting`] if the user, the password or the number of the database is not valid.
     /// [`Error::Setting`] also if the settings name a certificate authority, but the address has
     /// no TLS. [`Error::Certificate`] if the file of the authority cannot be used.
-    pub fn from_config(config: &Config, program: &str) -> Result<Option<Address>> {
+    pub fn from_config(config: &Config, service: &str) -> Result<Option<Address>> {
         let Some(url) = &config.redis_url else {
             return Ok(None);
         };
-        let address = Address::new(url, config, program)?;
+        let address = Address::new(url, config, service)?;
         let Some(file) = &config.redis_ca else {
             return Ok(Some(address));
         };
@@ -75,7 +75,7 @@ impl Address {
         Ok(Some(Address { options, ..address }))
     }
 
-    fn new(url: &RedisUrl, config: &Config, program: &str) -> Result<Address> {
+    fn new(url: &RedisUrl, config: &Config, service: &str) -> Result<Address> {
         // The crate `redis` gets an address without TLS, because `connect` makes the connection.
         let plain = url.secret().replacen("rediss:", "redis:", 1);
         let info = plain
@@ -95,10 +95,8 @@ impl Address {
             login: info.redis_settings().clone(),
             tls: url.tls(),
             place: url.place(),
-            keys: match config.require_auth {
-                true => format!("zcomm:{}:{program}:", config.redis_name),
-                false => format!("zcomm:{}:open-{program}:", config.redis_name),
-            },
+            keys: format!("zcomm:{}:", config.redis_name),
+            service: service.to_owned(),
             mark: config.tokens_mark(),
             limit: config.redis_timeout,
         })
@@ -110,10 +108,9 @@ impl Address {
         &self.place
     }
 
-    /// How the names of the keys of this log begin.
-    #[must_use]
-    pub fn keys(&self) -> &str {
-        &self.keys
+    /// What kind of server this is, in words.
+    pub(crate) fn service(&self) -> &str {
+        &self.service
     }
 
     /// The name of a key of this log.

@@ -120,7 +120,18 @@ impl<M: Machine> Reader<M> {
         Trouble::unknown(&entry, &self.address.key("log"))
     }
 
+    /// Refuses an entry of another service. Then the reader chooses again where to start.
+    fn own_service(&mut self, entry: &Entry) -> Result<(), Trouble> {
+        let own = self.address.service();
+        if entry.service == own {
+            return Ok(());
+        }
+        self.started = false;
+        Err(Trouble::taken(&entry.service, own))
+    }
+
     fn apply(&mut self, entry: Entry) -> Result<(), Trouble> {
+        self.own_service(&entry)?;
         let Ok(outcome) = self.machine.apply(&entry) else {
             return Err(self.unknown(&format!("{}-0", entry.position.seq)));
         };
@@ -218,11 +229,14 @@ impl<M: Machine> Reader<M> {
         Ok(same.then_some(position))
     }
 
-    /// The position of the first of these entries.
+    /// The position of the first of these entries, which must belong to this service.
     fn position(&mut self, entries: Vec<Fields>) -> Result<Option<Position>, Trouble> {
         let first = entries.into_iter().next();
-        let entry = first.map(|fields| self.entry(fields)).transpose()?;
-        Ok(entry.map(|entry| entry.position))
+        let Some(entry) = first.map(|fields| self.entry(fields)).transpose()? else {
+            return Ok(None);
+        };
+        self.own_service(&entry)?;
+        Ok(Some(entry.position))
     }
 
     /// Reports a loss, and starts again.

@@ -143,7 +143,8 @@ pub fn open_with<M: Machine>(
     impl Future<Output = Infallible> + Send + use<M>,
 )> {
     let server: Arc<str> = random_name()?.into();
-    let status = Arc::new(Status::new(address.place(), address.keys(), address.limit));
+    let status = Status::new(address.place(), &address.key("log"), address.limit);
+    let status = Arc::new(status);
     let pending = Pending::new();
     let (requests, queue) = mpsc::channel(QUEUE);
     let reader = Reader {
@@ -208,7 +209,7 @@ mod tests {
         let (requests, _queue) = mpsc::channel(QUEUE);
         let log = SharedLog::<()> {
             requests,
-            status: Arc::new(Status::new("127.0.0.1:6379", "zcomm:course:chat:", limit)),
+            status: Arc::new(Status::new("127.0.0.1:6379", "zcomm:course:log", limit)),
             server: "me".into(),
             limit,
         };

@@ -23,8 +23,8 @@ use crate::{
 pub struct Status {
     /// The address of Redis, for the messages that are logged.
     place: String,
-    /// How the names of the keys begin, for the messages that are logged.
-    keys: String,
+    /// The key of the log in Redis, for the messages that are logged.
+    log: String,
     /// The time limit for an answer of Redis. If Redis has not worked for this time, a new message
     /// fails at once. Before, a new message waits, because Redis often works again soon.
     limit: Duration,
@@ -49,10 +49,10 @@ struct Facts {
 }
 
 impl Status {
-    pub(crate) fn new(place: &str, keys: &str, limit: Duration) -> Status {
+    pub(crate) fn new(place: &str, log: &str, limit: Duration) -> Status {
         Status {
             place: place.to_owned(),
-            keys: keys.to_owned(),
+            log: log.to_owned(),
             limit,
             facts: Mutex::new(Facts {
                 reader: Err(Trouble::starting()),
@@ -75,7 +75,7 @@ impl Status {
     pub fn health(&self) -> Result<(), String> {
         let facts = self.lock();
         if let Some(trouble) = facts.trouble() {
-            return Err(format!("redis: {}", trouble.word));
+            return Err(trouble.public());
         }
         // If no own entry has come back for this time, the server is not healthy.
         let stale = ALIVE + 2 * self.limit;
@@ -135,7 +135,7 @@ impl Status {
     pub(crate) fn reader(&self, state: Result<(), Trouble>) {
         let mut facts = self.lock();
         facts.reader = state;
-        facts.changed(&self.place, &self.keys);
+        facts.changed(&self.place, &self.log);
     }
 
     /// `state` has the number of the newest entry that this server has appended, if that number is
@@ -146,7 +146,7 @@ impl Status {
             facts.written = seq;
         }
         facts.writer = state.map(drop);
-        facts.changed(&self.place, &self.keys);
+        facts.changed(&self.place, &self.log);
     }
 
     pub(crate) fn read(&self, entry: &Entry) {
@@ -181,13 +181,13 @@ impl Facts {
     }
 
     /// Logs a line if the state has changed.
-    fn changed(&mut self, place: &str, keys: &str) {
+    fn changed(&mut self, place: &str, log: &str) {
         let Some(trouble) = self.trouble().cloned() else {
             self.bad_since = None;
             if self.logged.take().is_some() {
                 tracing::info!(
                     "connected to Redis at {place}: this server is one of several, which share the \
-                     keys {keys}*"
+                     log {log}"
                 );
             }
             return;

@@ -125,6 +125,7 @@ impl<O: Send> Writer<O> {
                 // The clock of Redis was set forward, or Redis was slow. The answer contains the
                 // time in Redis, so the next attempt has a correct deadline.
                 Ok(Answer::Late) => Trouble::silent(),
+                Ok(Answer::Taken(owner)) => Trouble::taken(&owner, self.address.service()),
                 Err(trouble) => {
                     // Drop a connection that got no answer. Also drop a connection to a replica: a
                     // new connection to the same name may lead to the new master.

@@ -95,7 +95,11 @@ impl Chat {
     /// # Errors
     /// [`Setting`](zcomm_core::Error::Setting) for a wrong address of Redis.
     pub fn one_service(&self, server: Server) -> Result<Server> {
-        let Some(address) = Address::from_config(server.config(), "chat")? else {
+        let service = match server.config().require_auth {
+            true => "chat_app",
+            false => "an open chat",
+        };
+        let Some(address) = Address::from_config(server.config(), service)? else {
             return Ok(server);
         };
         let replica = Replica {

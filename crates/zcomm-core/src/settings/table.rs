@@ -139,7 +139,7 @@ pub const SETTINGS: [KnownSetting; 25] = [
         name: "WEBSOCKET_REDIS_NAME",
         default: Some("course"),
         forms: "1 to 64 letters, digits, - or _",
-        meaning: "The name of the service in Redis: servers with the same name are one service. Its keys begin with `zcomm:` and this name. Each program has keys of its own, and so does a program that checks no token. These servers need the same version and the same tokens.",
+        meaning: "The name of the service in Redis: servers with the same name are one service. Its log is the key `zcomm:NAME:log`. The log belongs to the kind of server that appends to it first: chat_app, a broadcast with tokens, or an open broadcast. A server of another kind needs another name. Servers of one service need the same version and the same tokens.",
     },
     KnownSetting {
         name: "WEBSOCKET_REDIS_TIMEOUT",
