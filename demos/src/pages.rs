@@ -1,17 +1,26 @@
-//! The pages of the lessons: the files in `clients/`, compiled into the programs.
+//! The pages of the lessons: the files in `clients/`, compiled into the programs. And the
+//! explanations of the course, which each lesson serves at `/course/explore/`.
 //!
 //! A server serves the same file that a learner can double-click, so a lesson has only one page.
 
 use zcomm_core::{Asset, Page};
 
-/// Includes files of `clients/` in the program.
+/// Includes files of `clients/` in the program, and after `+` those of `docs/`.
 macro_rules! files {
-    ($($name:literal)*) => {
-        &[$(Asset {
-            path: concat!("/", $name),
+    ($($name:literal)* $(+ $($of_docs:literal)*)?) => {
+        &[
+            $(file!("/", "../../clients/", $name),)*
+            $($(file!("/course/", "../../docs/", $of_docs),)*)?
+        ]
+    };
+}
+macro_rules! file {
+    ($at:literal, $folder:literal, $name:literal) => {
+        Asset {
+            path: concat!($at, $name),
             mime: mime($name),
-            body: include_str!(concat!("../../clients/", $name)),
-        }),*]
+            body: include_str!(concat!($folder, $name)),
+        }
     };
 }
 
@@ -26,6 +35,7 @@ const fn mime(name: &str) -> &'static str {
 const ASSETS: &[Asset] = files![
     "style.css" "close_codes.js" "common.js" "page.js" "wire.js"
     "xray.html" "xray.css" "xray.js" "xray_detail.js"
+    + "explore/handshake.html"
 ];
 
 /// The page of lesson 1: the life of one connection.

@@ -18,7 +18,7 @@
 //!
 //! The rest of a page is held to its word, too: `names`. What is a table in the code is made
 //! from it: `generated`. An error that a page explains is one that a program has: `errors`.
-//! The parts have one form: `form`; the minutes of a plan add up: `plans`.
+//! The explanations that move are whole: `explore`. The parts have one form: `form`; the minutes of a plan add up: `plans`.
 
 #![cfg(unix)]
 #![allow(unreachable_pub, reason = "a test program is not a library")]
@@ -28,6 +28,7 @@
 mod children;
 mod close_codes;
 mod errors;
+mod explore;
 mod form;
 mod generated;
 mod masks;
@@ -168,6 +169,14 @@ fn main() -> ExitCode {
     trials.push(Trial::test("parts have one form", move || {
         form::check(&all)
     }));
+    let all = pages.clone();
+    trials.push(Trial::test("explanations are whole", move || {
+        explore::check(&all)
+    }));
+    trials.push(Trial::test(
+        "explanations have the colours of the pages",
+        explore::colours,
+    ));
     let count = not_run.len();
     trials.push(Trial::test("few blocks are not run", move || match count {
         0..=NOT_RUN => Ok(()),

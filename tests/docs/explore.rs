@@ -1,0 +1,71 @@
+//! The explanations that move, `docs/explore/*.html`. Each page is one file, so that it can be
+//! opened, sent and served alone. The look and the engine are in each, and are the same.
+
+use std::fs;
+
+use libtest_mimic::Failed;
+use regex::Regex;
+
+use crate::{page::Page, root};
+
+const FOLDER: &str = "docs/explore";
+
+/// With `UPDATE_DOCS=1`, writes the shared text into each page.
+pub fn check(pages: &[Page]) -> Result<(), Failed> {
+    let read = |name: &str| fs::read_to_string(root().join(FOLDER).join(name));
+    let shared = [
+        ("<style id=\"look\">\n", read("look.css")?, "</style>"),
+        ("<script id=\"engine\">\n", read("steps.js")?, "</script>"),
+    ];
+    let mut wrong = Vec::new();
+    for entry in fs::read_dir(root().join(FOLDER))? {
+        let name = entry?.file_name().into_string().unwrap();
+        if !name.ends_with(".html") {
+            continue;
+        }
+        let text = read(&name)?;
+        let mut made = text.clone();
+        for (start, shared, end) in &shared {
+            let (before, rest) = made
+                .split_once(start)
+                .ok_or(format!("{name}: no {start}"))?;
+            let (_, after) = rest.split_once(end).ok_or(format!("{name}: no {end}"))?;
+            made = format!("{before}{start}{shared}{end}{after}");
+        }
+        if crate::generated::update() {
+            fs::write(root().join(FOLDER).join(&name), &made)?;
+        } else if made != text {
+            wrong.push(format!(
+                "{name}: not the look or the engine of all; UPDATE_DOCS=1 writes them"
+            ));
+        }
+        if text.contains("src=") || text.contains("href=") || text.contains(" style=") {
+            wrong.push(format!(
+                "{name}: needs another file, or has a style attribute"
+            ));
+        }
+        let link = format!("explore/{name}");
+        let mut links = pages.iter().flat_map(|page| &page.links);
+        if !links.any(|(_, target)| *target == link) {
+            wrong.push(format!("no part links to {link}"));
+        }
+    }
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(wrong.join("\n").into()),
+    }
+}
+
+/// A colour has one value in all pages of the course.
+pub fn colours() -> Result<(), Failed> {
+    let colour = Regex::new(r"--([a-z-]+): (light-dark\(.*?\)|#\w+);")?;
+    let read = |name: &str| fs::read_to_string(root().join(name));
+    let known = read("clients/style.css")? + &read("clients/xray.css")?;
+    let look = read(&format!("{FOLDER}/look.css"))?;
+    for found in colour.captures_iter(&look) {
+        if !known.contains(&found[0]) {
+            return Err(format!("look.css: {} is not in clients", &found[0]).into());
+        }
+    }
+    Ok(())
+}
