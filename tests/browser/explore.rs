@@ -10,7 +10,7 @@ use crate::{
     root,
 };
 
-const EXPLANATIONS: [&str; 1] = ["handshake"];
+const EXPLANATIONS: [&str; 2] = ["handshake", "frame"];
 
 /// Text that is shown with a contrast under 4.5:1. SVG text is compared with the shape behind it.
 const POOR: &str = r"(() => {
@@ -184,4 +184,38 @@ pub async fn the_sum_of_a_key_is_right(scene: Scene) {
     page.press(Key::Home).await;
     page.press(Key::Right).await;
     assert!(words(&page, "count").await.starts_with("Step 2"));
+}
+
+/// The frames of RFC 6455, section 5.7, and the last and first size of each form of the length.
+pub async fn the_bytes_of_a_frame_are_right(scene: Scene) {
+    let (page, _server) = open(&scene, "frame").await;
+    let bytes = async |id: &str| {
+        let spans = format!("Array.from($('{id}').children, byte => byte.textContent).join(' ')");
+        page.value(&spans).await.as_str().unwrap().to_owned()
+    };
+    page.value("show(steps.length - 2)").await;
+    assert_eq!(bytes("frame").await, "81 85 37 fa 21 3d 7f 9f 4d 51 58");
+    page.press(Key::Right).await;
+    assert_eq!(bytes("frame").await, "81 05 48 65 6c 6c 6f");
+
+    page.value("show(0)").await;
+    for (size, length) in [
+        (125, "fd"),
+        (126, "fe 00 7e"),
+        (65_535, "fe ff ff"),
+        (65_536, "ff 00 00 00 00 00 01 00 00"),
+    ] {
+        page.value(&format!("useText('x'.repeat({size}))")).await;
+        assert_eq!(bytes("length").await, length, "{size} bytes");
+    }
+    page.click("large").await;
+    assert_eq!(bytes("length").await, "ff 00 00 00 00 00 01 00 00");
+
+    page.write("typed", "ü").await;
+    page.write("mask", "00 ff 00 f").await;
+    page.shows("note", "The key needs 8 digits").await;
+    page.write("mask", "00 FF 00 ff").await;
+    assert_eq!(words(&page, "note").await, "");
+    page.value("show(steps.length - 2)").await;
+    assert_eq!(bytes("frame").await, "81 82 00 ff 00 ff c3 43");
 }

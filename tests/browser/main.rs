@@ -156,6 +156,7 @@ fn main() -> ExitCode {
     tests_in_both_ways! {
         each_step_is_reached_by_button_and_by_key
         the_sum_of_a_key_is_right
+        the_bytes_of_a_frame_are_right
     }
     tests!(
         tools,
