@@ -35,7 +35,7 @@ const fn mime(name: &str) -> &'static str {
 const ASSETS: &[Asset] = files![
     "style.css" "close_codes.js" "common.js" "page.js" "wire.js"
     "xray.html" "xray.css" "xray.js" "xray_detail.js"
-    + "explore/handshake.html" "explore/frame.html"
+    + "explore/handshake.html" "explore/frame.html" "explore/accept-loop.html"
 ];
 
 /// The page of lesson 1: the life of one connection.

@@ -10,7 +10,7 @@ use crate::{
     root,
 };
 
-const EXPLANATIONS: [&str; 2] = ["handshake", "frame"];
+const EXPLANATIONS: [&str; 3] = ["handshake", "frame", "accept-loop"];
 
 /// Text that is shown with a contrast under 4.5:1. SVG text is compared with the shape behind it.
 const POOR: &str = r"(() => {
