@@ -10,7 +10,7 @@ use crate::{
     root,
 };
 
-const EXPLANATIONS: [&str; 3] = ["handshake", "frame", "accept-loop"];
+const EXPLANATIONS: [&str; 4] = ["handshake", "frame", "accept-loop", "broadcast"];
 
 /// Text that is shown with a contrast under 4.5:1. SVG text is compared with the shape behind it.
 const POOR: &str = r"(() => {
@@ -140,6 +140,7 @@ pub async fn each_step_fits_a_phone_in_light_and_dark(scene: Scene) {
             ] });
             let set = devtools.send_raw("Emulation.setEmulatedMedia", media).await;
             set.unwrap();
+            page.reload().await; // ends what has begun to move
             let mut ways = ways(&page).await;
             ways.push("back".into());
             for way in ways {
@@ -157,7 +158,8 @@ async fn each_step_fits(page: &Page, place: &str) {
         let width = page.value("document.documentElement.scrollWidth").await;
         assert_eq!(width, 360, "{place}, step {step}");
         assert_eq!(page.value(POOR).await, json!([]), "{place}, step {step}");
-        assert_eq!(page.value("document.getAnimations().length").await, 0);
+        let moving = page.value("document.getAnimations().length").await;
+        assert_eq!(moving, 0, "{place}, step {step}");
     }
     let small = "Array.from(document.querySelectorAll('button, input'))
         .filter(target => target.offsetHeight < 44).map(target => target.id)";
@@ -218,4 +220,47 @@ pub async fn the_bytes_of_a_frame_are_right(scene: Scene) {
     assert_eq!(words(&page, "note").await, "");
     page.value("show(steps.length - 2)").await;
     assert_eq!(bytes("frame").await, "81 82 00 ff 00 ff c3 43");
+}
+
+/// What the model counts: each client's messages, the server's memory, the delay. While one client
+/// is frozen, only the log keeps both small.
+pub async fn the_counts_of_the_three_designs_are_right(scene: Scene) {
+    let (page, _server) = open(&scene, "broadcast").await;
+    let counts = async |design: &str| {
+        let shown = format!(
+            "[...document.querySelectorAll('#{design} .got, #{design} dd')].map(part => part.textContent)"
+        );
+        let shown: Vec<String> = serde_json::from_value(page.value(&shown).await).unwrap();
+        shown.join(", ")
+    };
+    let frozen = "show(steps.findIndex(({ published, frozen }) => frozen && published === 10))";
+    page.value(frozen).await;
+    for (design, seen) in [
+        ("loop", "got 5, got 2, got 4, 1 message, 5 s, blocks all"),
+        (
+            "queues",
+            "got 10, got 2, got 10, 6 messages, 0 s, its queue grows",
+        ),
+        (
+            "log",
+            "got 10, got 2, got 10, 4 messages, 0 s, misses 5 to 6",
+        ),
+    ] {
+        assert_eq!(counts(design).await, seen, "{design}");
+    }
+    page.value("show(steps.findIndex(({ woke }) => woke))")
+        .await;
+    for (design, seen) in [
+        (
+            "loop",
+            "got 10, got 10, got 10, 0 messages, 0 s, got all, and all were late",
+        ),
+        ("queues", "got 10, got 10, got 10, 0 messages, 0 s, got all"),
+        (
+            "log",
+            "got 10, got 8, got 10, 4 messages, 0 s, was told the gap 5 to 6",
+        ),
+    ] {
+        assert_eq!(counts(design).await, seen, "{design}");
+    }
 }
