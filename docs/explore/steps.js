@@ -62,6 +62,7 @@ const place = (index) => {
   }
   // Lines of code or of the wire. A line that begins with * is lit.
   const lines = past.findLast(({ wire }) => wire)?.wire ?? [];
-  const line = (text) => make("code", text.startsWith("*") ? "lit" : "", text.replace(/^\*/, ""));
+  const parts = (text) => text.split(/(?<=,)/).flatMap((part) => [part, make("wbr")]); // JSON may break after a comma
+  const line = (text) => make("code", text.startsWith("*") ? "lit" : "", ...parts(text.replace(/^\*/, "")));
   $("wire").replaceChildren(...lines.map(line));
 };

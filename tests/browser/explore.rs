@@ -10,7 +10,7 @@ use crate::{
     root,
 };
 
-const EXPLANATIONS: [&str; 4] = ["handshake", "frame", "accept-loop", "broadcast"];
+const EXPLANATIONS: [&str; 5] = ["handshake", "frame", "accept-loop", "broadcast", "tunnel"];
 
 /// Text that is shown with a contrast under 4.5:1. SVG text is compared with the shape behind it.
 const POOR: &str = r"(() => {
@@ -262,5 +262,39 @@ pub async fn the_counts_of_the_three_designs_are_right(scene: Scene) {
         ),
     ] {
         assert_eq!(counts(design).await, seen, "{design}");
+    }
+}
+
+/// A client that was away has every message once, or is told a gap: in each story, at its end.
+pub async fn the_tunnel_loses_nothing_without_a_gap(scene: Scene) {
+    let (page, _server) = open(&scene, "tunnel").await;
+    for (story, recovered, gaps) in [
+        ("short", true, json!([])),
+        ("long", false, json!([["k7", "4", "5"]])),
+        ("restart", false, json!([["k7", "4", null]])),
+    ] {
+        page.click(story).await;
+        let messages = "steps.flatMap(({ wire }) => wire ?? []).filter(line => line.includes('{'))
+            .map(line => JSON.parse(line.slice(line.indexOf('{'))))";
+        let of = async |kind: &str, value: &str| {
+            let found =
+                format!("{messages}.filter(({{ type }}) => type === '{kind}').map({value})");
+            page.value(&found).await
+        };
+        assert_eq!(
+            of("joined", "each => each.recovered").await,
+            json!([recovered])
+        );
+        assert_eq!(
+            of("gap", "each => [each.epoch, each.from, each.to]").await,
+            gaps
+        );
+        assert_eq!(
+            of("ack", "each => each.id").await,
+            json!(["a-1"]),
+            "{story}"
+        );
+        page.press(Key::End).await;
+        assert_eq!(page.value("$('outbox').dataset.is").await, "hidden");
     }
 }

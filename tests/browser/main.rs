@@ -163,6 +163,7 @@ fn main() -> ExitCode {
         "http://",
         Way::Http,
         the_counts_of_the_three_designs_are_right
+        the_tunnel_loses_nothing_without_a_gap
         each_step_fits_a_phone_in_light_and_dark
     );
     // The chat. What does not depend on the way is seen in one of them.

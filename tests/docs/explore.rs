@@ -69,3 +69,27 @@ pub fn colours() -> Result<(), Failed> {
     }
     Ok(())
 }
+
+/// The messages in an explanation have the fields that the reference knows.
+pub fn messages() -> Result<(), Failed> {
+    let read = |name: &str| fs::read_to_string(root().join(name));
+    let reference = read("docs/reference/envelope.md")?;
+    let page = read("docs/explore/tunnel.html")?;
+    let (message, field) = (
+        Regex::new(r#"\{"type":.*?\}'"#)?,
+        Regex::new(r#""\w+":(?:true|false|null)?|"type":"\w+""#)?,
+    );
+    let mut count = 0;
+    for found in message.find_iter(&page) {
+        count += 1;
+        for field in field.find_iter(found.as_str()) {
+            if !reference.contains(field.as_str()) {
+                return Err(format!("{}: not in the reference", field.as_str()).into());
+            }
+        }
+    }
+    match count {
+        10.. => Ok(()),
+        _ => Err(format!("only {count} messages were found").into()),
+    }
+}

@@ -177,6 +177,10 @@ fn main() -> ExitCode {
         "explanations have the colours of the pages",
         explore::colours,
     ));
+    trials.push(Trial::test(
+        "explanations have the messages of the reference",
+        explore::messages,
+    ));
     let count = not_run.len();
     trials.push(Trial::test("few blocks are not run", move || match count {
         0..=NOT_RUN => Ok(()),
