@@ -36,7 +36,7 @@ const ASSETS: &[Asset] = files![
     "style.css" "close_codes.js" "common.js" "page.js" "wire.js"
     "xray.html" "xray.css" "xray.js" "xray_detail.js"
     + "explore/handshake.html" "explore/frame.html" "explore/accept-loop.html"
-    "explore/broadcast.html" "explore/tunnel.html"
+    "explore/broadcast.html" "explore/tunnel.html" "explore/hijack.html"
 ];
 
 /// The page of lesson 1: the life of one connection.

@@ -1,5 +1,5 @@
 "use strict";
-// The engine of the explanations. Each page contains this text. Steps are data: `say` is the sentence of a step. A
+// The engine of all explanations: docs/explore/steps.js. UPDATE_DOCS=1 copies it into each page. Steps are data: `say` is the sentence of a step. A
 // page defines `draw(index)`, which draws the picture of a step, and calls `play` with its steps.
 const $ = (id) => document.getElementById(id);
 const make = (tag, className, ...content) => {

@@ -1,6 +1,8 @@
 //! The explanations of the course (`docs/explore`): each step of each way, by mouse and by
 //! keyboard; the sums; the form on a phone.
 
+use std::fs;
+
 use serde_json::json;
 use thirtyfour::Key;
 
@@ -10,7 +12,15 @@ use crate::{
     root,
 };
 
-const EXPLANATIONS: [&str; 5] = ["handshake", "frame", "accept-loop", "broadcast", "tunnel"];
+/// The names of all explanations.
+fn explanations() -> Vec<String> {
+    let files = fs::read_dir(root().join("docs/explore")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let pages = names.filter_map(|name| Some(name.strip_suffix(".html")?.to_owned()));
+    let pages: Vec<_> = pages.collect();
+    assert_eq!(pages.len(), 6, "{pages:?}");
+    pages
+}
 
 /// Text that is shown with a contrast under 4.5:1. SVG text is compared with the shape behind it.
 const POOR: &str = r"(() => {
@@ -93,8 +103,8 @@ async fn walk(page: &Page, next: impl AsyncFn()) -> Vec<String> {
 
 /// A step has its own sentence. The button and the key lead to the same.
 pub async fn each_step_is_reached_by_button_and_by_key(scene: Scene) {
-    for name in EXPLANATIONS {
-        let (page, _server) = open(&scene, name).await;
+    for name in explanations() {
+        let (page, _server) = open(&scene, &name).await;
         let mut ways = ways(&page).await;
         if ways.is_empty() {
             ways.push("back".into()); // a click there changes nothing
@@ -116,6 +126,8 @@ pub async fn each_step_is_reached_by_button_and_by_key(scene: Scene) {
             page.click("back").await;
             assert_eq!(words(&page, "say").await, pressed[pressed.len() - 2]);
         }
+        let live = "$('say').getAttribute('aria-live')"; // a screen reader reads the sentence
+        assert_eq!(page.value(live).await, "polite", "{name}");
         let console = scene.browser.browser_log().await.unwrap();
         assert!(console.is_empty(), "{name}: {console:?}");
         let mut asked = scene.asked().await;
@@ -129,8 +141,8 @@ pub async fn each_step_is_reached_by_button_and_by_key(scene: Scene) {
 pub async fn each_step_fits_a_phone_in_light_and_dark(scene: Scene) {
     let devtools = scene.browser.cdp();
     let phone = json!({ "width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": true });
-    for name in EXPLANATIONS {
-        let (page, _server) = open(&scene, name).await;
+    for name in explanations() {
+        let (page, _server) = open(&scene, &name).await;
         let sized = devtools.send_raw("Emulation.setDeviceMetricsOverride", &phone);
         sized.await.unwrap();
         for scheme in ["light", "dark"] {
@@ -147,6 +159,9 @@ pub async fn each_step_fits_a_phone_in_light_and_dark(scene: Scene) {
                 page.value(&format!("$('{way}').click()")).await;
                 each_step_fits(&page, &format!("{name}, {scheme}, {way}")).await;
             }
+            // The check finds a grey sentence.
+            page.value("$('say').style.color = 'gray'").await;
+            assert_eq!(page.value(&format!("{POOR}.length")).await, 1, "{name}");
         }
     }
 }
@@ -297,4 +312,7 @@ pub async fn the_tunnel_loses_nothing_without_a_gap(scene: Scene) {
         page.press(Key::End).await;
         assert_eq!(page.value("$('outbox').dataset.is").await, "hidden");
     }
+    let moving =
+        "(show(0), document.body.offsetHeight, show(1), document.getAnimations().length > 0)";
+    assert_eq!(page.value(moving).await, true);
 }

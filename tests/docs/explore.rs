@@ -93,3 +93,27 @@ pub fn messages() -> Result<(), Failed> {
         _ => Err(format!("only {count} messages were found").into()),
     }
 }
+
+/// What the hijack quotes of a server, a page or a log is there.
+pub fn quotes() -> Result<(), Failed> {
+    let read = |name: &str| fs::read_to_string(root().join(name));
+    let page = read("docs/explore/hijack.html")?;
+    let sources = read("demos/examples/believes_cookies.rs")?
+        + &read("docs/attacks/hijack.html")?
+        + &read("docs/4-who-may-connect.md")?;
+    for quote in [
+        "session=ada-is-logged-in",
+        "; HttpOnly; SameSite=Strict",
+        "Ada, your balance is 1000",
+        "Ada, your order is done: ",
+        "pay 1000 to Mallory",
+        "handshake.rejected",
+        "this page's origin is not allowed",
+        "http://127.0.0.1:8767",
+    ] {
+        if !page.contains(quote) || !sources.contains(quote) {
+            return Err(format!("not in the page and in its sources: {quote}").into());
+        }
+    }
+    Ok(())
+}

@@ -192,6 +192,10 @@ fn main() -> ExitCode {
         "explanations have the messages of the reference",
         explore::messages,
     ));
+    trials.push(Trial::test(
+        "explanations quote what is there",
+        explore::quotes,
+    ));
     let count = not_run.len();
     trials.push(Trial::test("few blocks are not run", move || match count {
         0..=NOT_RUN => Ok(()),
