@@ -159,8 +159,8 @@ pub async fn each_step_fits_a_phone_in_light_and_dark(scene: Scene) {
                 page.value(&format!("$('{way}').click()")).await;
                 each_step_fits(&page, &format!("{name}, {scheme}, {way}")).await;
             }
-            // The check finds a grey sentence.
-            page.value("$('say').style.color = 'gray'").await;
+            // The check finds a sentence that is too pale.
+            page.value("$('say').style.color = 'var(--edge)'").await;
             assert_eq!(page.value(&format!("{POOR}.length")).await, 1, "{name}");
         }
     }
