@@ -233,6 +233,13 @@ impl Wire {
                 let reason = format!("Message larger than {} bytes", self.kind.max_message);
                 End::ByUs(CloseReason::new(CloseReason::TOO_BIG, reason))
             }
+            // With TLS, the read ends at a close_notify. After it, TCP may stay open.
+            WireError::ConnectionClosed
+            | WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+                if self.meter.stream.is_tls() =>
+            {
+                End::Broken("the other side ended TLS with a close_notify".to_owned())
+            }
             error => error.into(),
         }
     }
