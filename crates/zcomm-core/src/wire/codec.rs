@@ -54,8 +54,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const LINGER: Duration = Duration::from_secs(1);
 /// The longest time of [`finish`](Wire::finish) on a server.
 pub(crate) const FINISH: Duration = CLOSE_TIMEOUT.saturating_add(LINGER);
-/// The maximum number of bytes that are read and dropped during [`LINGER`].
-const LINGER_BYTES: u64 = 1024 * 1024;
+/// The maximum number of bytes that are read and dropped during [`LINGER`]. A client that sends
+/// too fast needs some time to read our Close frame, and sends many bytes during this time.
+const LINGER_BYTES: u64 = 256 * 1024 * 1024;
 
 /// The close reason after a compressed frame.
 const COMPRESSED: &str = "Compressed frame: no compression was agreed";
