@@ -11,7 +11,12 @@
 
 use std::{convert::Infallible, future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
-use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, timeout, timeout_at},
+};
 
 use crate::{
     access::{
@@ -21,7 +26,7 @@ use crate::{
         why::Why,
     },
     client::options::ConnectOptions,
-    clients::registry::Clients,
+    clients::registry::{Clients, Stop},
     connection::handle::Connection,
     error::{Error, Result},
     http::{page::Page, router::Router, viewers::Viewers},
@@ -271,13 +276,16 @@ impl Server {
         }
         drop(self.listener);
         stop.send_replace(true);
-        let why = CloseReason::new(CloseReason::GOING_AWAY, "Server shutting down");
-        router.clients.stop(why.clone());
+        let last = Stop {
+            why: CloseReason::new(CloseReason::GOING_AWAY, "Server shutting down"),
+            until: Instant::now() + config.stop_timeout,
+        };
+        router.clients.stop(last.clone());
         if let Some(viewers) = &router.viewers {
-            viewers.clients.stop(why);
+            viewers.clients.stop(last.clone());
         }
         let all_ended = async { while tasks.join_next().await.is_some() {} };
-        if timeout(config.stop_timeout, all_ended).await.is_err() {
+        if timeout_at(last.until, all_ended).await.is_err() {
             tracing::warn!(
                 "{} connections did not end in time and were dropped",
                 tasks.len()

@@ -24,7 +24,7 @@ use std::{
 use bytes::Bytes;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_tungstenite::tungstenite::{
     self, Error as WireError,
@@ -52,8 +52,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// TCP stream). If a socket is closed with unread input, the kernel sends RST (a TCP reset).
 /// After the RST, the other side may not be able to read our Close frame.
 const LINGER: Duration = Duration::from_secs(1);
-/// The longest time of [`finish`](Wire::finish) on a server.
-pub(crate) const FINISH: Duration = CLOSE_TIMEOUT.saturating_add(LINGER);
 /// The maximum number of bytes that are read and dropped during [`LINGER`]. A client that sends
 /// too fast needs some time to read our Close frame, and sends many bytes during this time.
 const LINGER_BYTES: u64 = 256 * 1024 * 1024;
@@ -303,35 +301,49 @@ impl Wire {
     }
 
     /// Sends our Close frame if this side ends the connection. Otherwise sends the codec's
-    /// answer to the other side's Close frame. Does not wait for the network:
-    /// [`finish`](Wire::finish) waits.
-    pub(crate) fn end(&mut self, end: &End) {
+    /// answer to the other side's Close frame. Returns whether the network has accepted all
+    /// bytes. Does not wait for the network: [`finish`](Wire::finish) waits.
+    pub(crate) fn end(&mut self, end: &End) -> bool {
         if let End::ByUs(why) = end {
             self.close(why);
         }
         // Flush even if the other side has ended its side of the TCP connection: the other
         // side may still read. If the flush fails, the connection is broken anyway.
-        self.flush().ok();
+        self.flush().unwrap_or(false)
     }
 
     /// Writes the remaining bytes, with the Close frame last, and ends the TCP connection. The
     /// server sends its FIN first (RFC 6455 section 7.1.1). Takes at most 3 s on a server, and 4 s
     /// on a client.
     pub(crate) async fn finish(&mut self) {
-        let written = timeout(CLOSE_TIMEOUT, poll_fn(|context| self.poll_close(context)));
-        if written.await.is_ok() {
-            // The buffers are not needed any more, so free them before the wait.
-            self.codec = None;
-            self.meter.rest();
-            let stream = &mut self.meter.stream;
-            if self.kind.role == Role::Client {
-                timeout(LINGER, read_to_end(stream)).await.ok();
-            }
-            linger(stream).await;
+        if self.write_last(None).await {
+            self.leave().await;
         }
     }
 
-    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    /// Writes the remaining bytes, with the Close frame last. Takes at most 2 s, and ends at
+    /// `until`. Returns whether the network has accepted all bytes.
+    pub(crate) async fn write_last(&mut self, until: Option<Instant>) -> bool {
+        let limit = Instant::now() + CLOSE_TIMEOUT;
+        let until = until.map_or(limit, |until| until.min(limit));
+        let written = timeout_at(until, poll_fn(|context| self.poll_close(context)));
+        written.await.unwrap_or(false)
+    }
+
+    /// Ends the TCP connection, after all bytes are written.
+    pub(crate) async fn leave(&mut self) {
+        // The buffers are not needed any more, so free them before the wait.
+        self.codec = None;
+        self.meter.rest();
+        let stream = &mut self.meter.stream;
+        if self.kind.role == Role::Client {
+            timeout(LINGER, read_to_end(stream)).await.ok();
+        }
+        linger(stream).await;
+    }
+
+    /// Returns whether all bytes are written, or the connection is broken.
+    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         self.set_waker(context.waker());
         // After a Close frame from the other side, the codec's flush only passes all bytes to
         // TLS. The stream's flush then passes them to the network.
@@ -341,8 +353,7 @@ impl Wire {
         };
         match written {
             Err(error) if is_blocked(&error) => Poll::Pending,
-            // All bytes are written, or the connection is broken.
-            _ => Poll::Ready(()),
+            written => Poll::Ready(written.is_ok()),
         }
     }
 }
