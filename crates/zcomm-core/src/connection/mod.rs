@@ -8,4 +8,6 @@ pub(crate) mod sources;
 
 pub(crate) mod socket;
 
+mod closing;
+
 pub(crate) mod handle;
