@@ -20,6 +20,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Wake, Waker},
+    time::Duration,
 };
 
 use tokio::time::Instant;
@@ -144,6 +145,16 @@ pub(crate) struct Stop {
     pub(crate) why: CloseReason,
     /// The time at which every connection must have ended.
     pub(crate) until: Instant,
+}
+
+impl Stop {
+    /// A stop that begins now and takes at most `limit`.
+    pub(crate) fn within(limit: Duration) -> Stop {
+        Stop {
+            why: CloseReason::new(CloseReason::GOING_AWAY, "Server shutting down"),
+            until: Instant::now() + limit,
+        }
+    }
 }
 
 #[derive(Default)]

@@ -11,12 +11,7 @@
 
 use std::{convert::Infallible, future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
-use tokio::{
-    net::TcpListener,
-    sync::watch,
-    task::JoinSet,
-    time::{Instant, timeout, timeout_at},
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
 use crate::{
     access::{
@@ -35,7 +30,7 @@ use crate::{
         counters::{DROPPED, Metrics},
         reports::Reports,
     },
-    protocol::{close_reason::CloseReason, message::Message},
+    protocol::message::Message,
     server::{
         announce::{announce, reached_from_here, schemes},
         client_task::ClientTasks,
@@ -276,16 +271,13 @@ impl Server {
         }
         drop(self.listener);
         stop.send_replace(true);
-        let last = Stop {
-            why: CloseReason::new(CloseReason::GOING_AWAY, "Server shutting down"),
-            until: Instant::now() + config.stop_timeout,
-        };
+        let last = Stop::within(config.stop_timeout);
         router.clients.stop(last.clone());
         if let Some(viewers) = &router.viewers {
             viewers.clients.stop(last.clone());
         }
         let all_ended = async { while tasks.join_next().await.is_some() {} };
-        if timeout_at(last.until, all_ended).await.is_err() {
+        if timeout(config.stop_timeout, all_ended).await.is_err() {
             tracing::warn!(
                 "{} connections did not end in time and were dropped",
                 tasks.len()
