@@ -22,10 +22,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    time::{Instant, timeout, timeout_at},
-};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::{
     self, Error as WireError,
     error::{CapacityError, ProtocolError},
@@ -40,6 +37,7 @@ use crate::{
     },
     wire::{
         end::End,
+        linger::{LINGER, linger, read_to_end},
         meter::{Meter, is_blocked},
         spare::{CLIENT_BUFFER, Kind},
         transport::Transport,
@@ -48,13 +46,6 @@ use crate::{
 
 /// The time limit for writing the last bytes and the Close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The time limit for reading and dropping input after our Close frame and FIN (the end of our
-/// TCP stream). If a socket is closed with unread input, the kernel sends RST (a TCP reset).
-/// After the RST, the other side may not be able to read our Close frame.
-const LINGER: Duration = Duration::from_secs(1);
-/// The maximum number of bytes that are read and dropped during [`LINGER`]. A client that sends
-/// too fast needs some time to read our Close frame, and sends many bytes during this time.
-const LINGER_BYTES: u64 = 256 * 1024 * 1024;
 
 /// The close reason after a compressed frame.
 const COMPRESSED: &str = "Compressed frame: no compression was agreed";
@@ -359,26 +350,6 @@ impl Wire {
     }
 }
 
-/// Ends our side of a connection so that all bytes that we wrote arrive. Then waits until the
-/// other side ends the connection too, but at most one second.
-pub(crate) async fn linger(stream: &mut Transport) {
-    let end = async {
-        // With TLS, `shutdown` also writes an alert, so it can wait for the network.
-        if stream.shutdown().await.is_ok() {
-            read_to_end(stream).await;
-        }
-    };
-    // Ignore a timeout: the connection ends here, even if the client has not ended its side.
-    timeout(LINGER, end).await.ok();
-}
-
-/// Reads and drops input until the other side ends the connection.
-async fn read_to_end(stream: &mut Transport) {
-    let mut rest = stream.take(LINGER_BYTES);
-    let mut nowhere = tokio::io::sink();
-    tokio::io::copy(&mut rest, &mut nowhere).await.ok();
-}
-
 fn would_block(error: &WireError) -> bool {
     matches!(error, WireError::Io(error) if is_blocked(error))
 }
@@ -396,7 +367,10 @@ mod tests {
     use super::*;
     use crate::wire::counted_tcp::CountedTcp;
     use proptest::prelude::*;
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+    };
 
     const MASK: [u8; 4] = [1, 2, 3, 4];
 
