@@ -9,5 +9,6 @@ pub(crate) mod sources;
 pub(crate) mod socket;
 
 mod closing;
+mod due;
 
 pub(crate) mod handle;
