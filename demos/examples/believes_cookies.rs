@@ -1,6 +1,6 @@
 //! # DANGEROUS: a server that trusts a cookie from any page
 //!
-//! Part 6 of the course attacks this server. Do not use its code for anything else.
+//! Chapter 4 of the course attacks this server. Do not use its code for anything else.
 //!
 //! This server checks which *user* connects, but not which *page* opens the connection. A
 //! browser sends the cookie with every handshake to this host, even if a page of another site
@@ -28,7 +28,7 @@ async fn main() -> std::io::Result<()> {
     let bank = TcpListener::bind(("127.0.0.1", ports.next().unwrap_or(8765))).await?;
     let stranger = TcpListener::bind(("127.0.0.1", ports.next().unwrap_or(8767))).await?;
     let (here, there) = (bank.local_addr()?, stranger.local_addr()?);
-    println!("DANGEROUS, for part 6 only; the stranger's page: http://{there}/");
+    println!("DANGEROUS, for chapter 4 only; the stranger's page: http://{there}/");
     println!("listening on ws://{here}/ - open http://{here}/");
     loop {
         tokio::select! {

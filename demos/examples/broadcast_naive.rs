@@ -1,8 +1,8 @@
 //! # Broadcast, the first design: a loop over all clients
 //!
 //! Most examples on the web use this design. It works until one client stops reading. Then the
-//! loop waits for this client and still holds the lock, so all other clients wait, too. Part 7
-//! of the course stops a client and measures the delay. `open_broadcast` avoids this delay.
+//! loop waits for this client and still holds the lock, so all other clients wait, too. The
+//! chapter Broadcast stops a client and measures the delay. `open_broadcast` avoids this delay.
 //!
 //! To keep the code short, the program has no limits, no heartbeat and no clean shutdown.
 //!

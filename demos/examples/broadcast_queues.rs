@@ -2,7 +2,7 @@
 //!
 //! The loop puts each message into the queue of each client. Each client's own task writes the
 //! messages of its queue, so no client waits for another. But if a client stops reading, its
-//! queue grows until the machine runs out of memory. Part 7 of the course stops a client and
+//! queue grows until the machine runs out of memory. The chapter Broadcast stops a client and
 //! measures the memory. `open_broadcast` needs no queues.
 //!
 //! To keep the code short, the program has no limits, no heartbeat and no clean shutdown.

@@ -1,4 +1,4 @@
-//! The attacks of part 6 of the course, as a browser makes them: each works against a server
+//! The attacks of chapter 4, as a browser makes them: each works against a server
 //! without that guard, and fails against lesson 4.
 
 use reqwest::Url;

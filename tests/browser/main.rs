@@ -225,7 +225,7 @@ fn main() -> ExitCode {
         a_server_that_is_not_of_this_course_is_asked_once
         a_page_that_was_copied_alone_names_the_missing_files
     );
-    // The attacks of part 6 of the course, against servers without a guard, and with one.
+    // The attacks of chapter 4, against servers without a guard, and with one.
     tests!(
         tools,
         "http://",
@@ -365,7 +365,7 @@ async fn bytes_come_back_unchanged(scene: Scene) {
     page.logs("message", sent.as_str().unwrap()).await;
 }
 
-/// Part 3 of the course lists common mistakes and what a browser does with them.
+/// Chapter 2 of the course lists common mistakes and what a browser does with them.
 async fn mistakes_do_what_the_course_says(scene: Scene) {
     let demo = scene.start("2_websocket_echo", &[("WEBSOCKET_RATE_LIMIT", "off")]);
     let page = scene.open(&demo).await;

@@ -210,7 +210,7 @@ async fn refused_after_an_attempt_from(page: &Page, demo: &Demo) -> serde_json::
     stats["refused"].clone()
 }
 
-/// Part 6: the browser sends no handshake, so the server's log has no line. The handshake of a
+/// Chapter 4: the browser sends no handshake, so the server's log has no line. The handshake of a
 /// stranger's page of this machine arrives, and the server refuses it.
 #[cfg(target_os = "linux")]
 pub async fn a_public_page_sends_no_handshake_to_this_machine(scene: Scene) {
@@ -223,7 +223,7 @@ pub async fn a_public_page_sends_no_handshake_to_this_machine(scene: Scene) {
     }
 }
 
-/// Part 8: the browser keeps a page for the Back button, and closes its connection. It does not
+/// The chapter Staying alive: the browser keeps a page for the Back button, and closes its connection. It does not
 /// keep the pages of the lessons, because they say `no-store`.
 pub async fn a_page_behind_the_back_button_has_lost_its_connection(scene: Scene) {
     let demo = scene.start_with("examples/believes_cookies", &["0", "0"], &[]);

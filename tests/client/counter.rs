@@ -1,4 +1,4 @@
-//! The project of part 13: each test is one line of its acceptance list.
+//! The counter of the chapter Projects: each test is one line of its acceptance list.
 
 use tokio_tungstenite::tungstenite::Message;
 

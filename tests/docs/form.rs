@@ -1,12 +1,10 @@
-//! The parts have one form, so that who knows one finds his way in all.
-
-use std::path::Path;
+//! The chapters have one form, so that a reader of one finds everything in all.
 
 use libtest_mimic::Failed;
 
-use crate::{page::Page, root};
+use crate::{chapters, root};
 
-/// What every part has, in this order; others may stand between.
+/// What every chapter has, in this order; others may stand between.
 const HEADINGS: [&str; 7] = [
     "You will be able to",
     "Run it",
@@ -16,16 +14,15 @@ const HEADINGS: [&str; 7] = [
     "Check yourself",
     "In production",
 ];
-/// Questions at the end of a part, each with its answer.
+/// Questions at the end of a chapter, each with its answer.
 const QUESTIONS: usize = 5;
 
-/// Every `docs/NN-….md`.
-pub fn check(pages: &[Page]) -> Result<(), Failed> {
-    let parts = pages.iter().filter(|page| is_part(&page.file));
+/// Every chapter of `docs/SUMMARY.md`.
+pub fn check() -> Result<(), Failed> {
     let mut count = 0;
-    for part in parts {
-        let name = part.file.display();
-        let text = std::fs::read_to_string(root().join(&part.file))?;
+    for chapter in chapters::all() {
+        let name = chapter.file;
+        let text = std::fs::read_to_string(root().join("docs").join(&name))?;
         let mut headings = text.lines().filter_map(|line| line.strip_prefix("## "));
         for wanted in HEADINGS {
             if !headings.any(|heading| heading == wanted) {
@@ -47,14 +44,8 @@ pub fn check(pages: &[Page]) -> Result<(), Failed> {
     }
     match count {
         14 => Ok(()),
-        _ => Err(format!("{count} parts, not 14").into()),
+        _ => Err(format!("{count} chapters, not 14").into()),
     }
-}
-
-fn is_part(file: &Path) -> bool {
-    let name = file.file_name().and_then(|name| name.to_str());
-    let number = name.and_then(|name| name.get(..2)?.parse::<u8>().ok());
-    number.is_some() && file.parent() == Some(Path::new("docs"))
 }
 
 fn numbered(list: &str) -> usize {

@@ -18,12 +18,13 @@
 //!
 //! The rest of a page is held to its word, too: `names`. What is a table in the code is made
 //! from it: `generated`. An error that a page explains is one that a program has: `errors`.
-//! The parts have one form: `form`; the minutes of a plan add up: `plans`.
+//! The chapters have one order and one numbering: `chapters`; one form: `form`; the minutes of a plan add up: `plans`.
 
 #![cfg(unix)]
 #![allow(unreachable_pub, reason = "a test program is not a library")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod chapters;
 #[path = "../children.rs"]
 mod children;
 mod close_codes;
@@ -164,9 +165,15 @@ fn main() -> ExitCode {
         "a lesson elsewhere changes nothing",
         move || network::others(&readme),
     ));
+    trials.push(Trial::test("chapters have one form", form::check));
+    trials.push(Trial::test(
+        "chapters follow each other",
+        chapters::follow_each_other,
+    ));
+    trials.push(Trial::test("chapters are planned", chapters::are_planned));
     let all = pages.clone();
-    trials.push(Trial::test("parts have one form", move || {
-        form::check(&all)
+    trials.push(Trial::test("chapters have one numbering", move || {
+        chapters::have_one_numbering(&all)
     }));
     let count = not_run.len();
     trials.push(Trial::test("few blocks are not run", move || match count {

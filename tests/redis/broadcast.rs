@@ -143,7 +143,7 @@ async fn lesson_4_is_one_service_too_and_checks_the_token_everywhere() {
     assert_eq!(eve.closed().await.0, 1008);
 }
 
-/// Also row l15: what Redis has kept is not lost, and no client is told so.
+/// Redis keeps its data, so no client is told of a loss.
 #[tokio::test]
 async fn l14_without_redis_a_sender_is_told_within_two_seconds_and_stays() {
     let Some(mut redis) = Redis::start("away", &[]).await else {
@@ -165,7 +165,7 @@ async fn l14_without_redis_a_sender_is_told_within_two_seconds_and_stays() {
             .body
             .contains("zcomm_redis_up{log=\"shared\"} 0")
     );
-    // Known to be away for two seconds: the answer comes at once.
+    // After two seconds without Redis, the answer comes at once.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let began = Instant::now();
     ada.say("again").await;
@@ -203,7 +203,7 @@ async fn l16_a_redis_that_comes_back_empty_is_a_loss_that_every_client_is_told()
     );
 }
 
-/// The log is deleted while Redis runs, and goes on under the old numbers.
+/// The log is deleted while Redis runs. The next entry begins a new log.
 #[tokio::test]
 async fn l16_a_log_that_is_deleted_is_a_loss_too() {
     let Some(redis) = Redis::start("deleted", &[]).await else {
@@ -234,14 +234,14 @@ async fn l17_a_frozen_redis_is_noticed_and_sends_nothing_late() {
     healthz(&one, "ok\n").await;
     healthz(&other, "ok\n").await;
     ada.say("thawed").await;
-    // Redis had the first message all the time, and did not append it after its deadline.
+    // The frozen Redis had received the first message, but did not append it after the deadline.
     let heard = cleo.hear_text().await;
     assert!(heard.ends_with("says: thawed"), "{heard}");
     let output = one.says_times("this server is one of several", 2).await;
     assert_eq!(output.matches("until it works").count(), 1, "{output}");
 }
 
-/// A server that was frozen finds that its next entries are gone.
+/// While a server is frozen, Redis removes entries that this server has not read.
 #[tokio::test]
 async fn l20_a_log_that_was_cut_below_a_reader_is_a_loss() {
     let Some(redis) = Redis::start("cut", &[]).await else {
@@ -254,13 +254,13 @@ async fn l20_a_log_that_was_cut_below_a_reader_is_a_loss() {
     for n in 0..5 {
         ada.say(n.to_string()).await;
     }
-    // Ada's connection works: the five are in Redis when the answer to the sixth is there.
+    // When Ada gets Ben's message, Redis has entries that the frozen server has not read.
     let mut ben = Client::connect(one.url()).await;
     ben.say("all there?").await;
     while !ada.hear_text().await.ends_with("all there?") {}
     redis.ask("XTRIM zcomm:course:log MAXLEN 1").await;
     other.signal(Signal::CONT);
-    // The connection may have brought the first of them before.
+    // Cleo may get some messages first: Redis had already sent them to the frozen server.
     while cleo.hear_text().await != LOST {}
 }
 

@@ -1,4 +1,4 @@
-//! The chat over several servers: one service, whatever server a client is connected to.
+//! Several servers are one chat. A client can connect to any of them.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn two(name: &str) -> Option<(Redis, Demo, Demo)> {
     Some((redis, one, other))
 }
 
-/// What the server answers to a message with an id: an ack or an error.
+/// Sends a message with an id, and returns the answer: an ack or an error.
 pub(crate) async fn answer(guest: &mut Guest, kind: &str, fields: Value) -> Value {
     guest.says(kind, fields).await;
     loop {
@@ -59,7 +59,7 @@ async fn people_at_two_servers_are_in_one_chat() {
     let joined = ben.joins(json!({})).await;
     assert_eq!(texts(&joined["users"]), ["Ada", "Ben"]);
     assert_eq!(ada.hears("user_joined").await["name"], "Ben");
-    // A name belongs to one person of the whole chat.
+    // A name belongs to one person in the whole chat.
     let second = Guest::enter(&other, "Ada").await;
     assert_eq!(second.welcome["name"], "Ada#3");
 
@@ -117,7 +117,7 @@ async fn a_person_comes_back_at_another_server_and_has_everything() {
     let said = json!({"room": "lobby", "text": "before", "id": "a1"});
     answer(&mut ada, "chat", said.clone()).await;
     let epoch = ada.joins(json!({})).await["epoch"].clone();
-    // Like a pulled cable.
+    // The connection ends without a Close frame.
     let (session, welcome) = (ada.welcome["session"].clone(), ada.welcome.clone());
     drop(ada);
     ben.hears("user_left").await;
@@ -157,7 +157,7 @@ async fn a_person_comes_back_at_another_server_and_has_everything() {
     for text in ["one", "two"] {
         assert_eq!(ada.hears("chat").await["text"], text);
     }
-    // The other server knows what was delivered at the first one.
+    // The second server knows the message that the first server delivered.
     let ack = answer(&mut ada, "chat", said).await;
     assert_eq!(
         (&ack["duplicate"], &ack["seq"]),
@@ -174,7 +174,7 @@ async fn a_newer_connection_at_another_server_replaces_the_older_one() {
     let newer = older.back(&other, "direct=0").await;
     assert_eq!(newer.welcome["resumed"], true);
     assert_eq!(older.client.closed().await.0, 4001);
-    // The older connection has ended late, and its person is still there.
+    // The older connection ended after the newer one began, and Ada is still in the chat.
     let mut ben = Guest::enter(&one, "Ben").await;
     ben.joins(json!({})).await;
     let ack = answer(
@@ -205,7 +205,7 @@ async fn a_server_that_is_killed_takes_its_people_along_and_they_can_come_back()
     );
 }
 
-/// Nobody waits until the server is silent for long enough.
+/// The other server does not wait until it counts the stopped server as gone.
 #[tokio::test]
 async fn a_server_that_is_stopped_says_goodbye_for_its_people() {
     let Some((_redis, mut one, other)) = two("stopped").await else {
@@ -231,7 +231,7 @@ async fn a_server_that_is_stopped_says_goodbye_for_its_people() {
     assert_eq!(back.welcome["resumed"], true);
 }
 
-/// The goodbye cannot be said, so the server does not wait for it.
+/// The server cannot say goodbye, and tries for a short time only.
 #[tokio::test]
 async fn a_server_that_is_stopped_while_redis_is_away_ends_soon() {
     let Some((mut redis, mut one, _other)) = two("stopped-away").await else {
@@ -268,7 +268,7 @@ async fn a_server_that_starts_later_has_the_rooms_and_the_sessions() {
     };
     let one = start(&redis.url()).await;
     let mut ada = Guest::join(&one, "Ada").await;
-    // With a copy of the state in Redis, and a log that has no older entries.
+    // Send messages until Redis has a copy of the state. Then remove the entries before the copy.
     let mut sent = 0;
     let copied = async {
         while sent < 1100 || redis.ask("EXISTS zcomm:course:snapshot").await != ":1" {
@@ -297,7 +297,7 @@ async fn a_server_that_starts_later_has_the_rooms_and_the_sessions() {
         (&json!(true), &json!("Ada"))
     );
     back.joins(json!({})).await;
-    // An id from before the copy, and one from after it.
+    // One id is from before the copy, the other from after the copy.
     for (n, seq) in [(sent - 200, sent - 200), (sent, sent)] {
         let said = json!({"room": "lobby", "text": "again", "id": format!("{n}")});
         let ack = answer(&mut back, "chat", said).await;
@@ -337,11 +337,12 @@ async fn l14_without_redis_people_stay_and_are_told_what_was_not_sent() {
         (&ack["type"], &ack["duplicate"]),
         (&json!("ack"), &json!(false))
     );
-    // Ben's connection is the old one: the next message that he gets is this one.
+    // Ben still has his first connection, and this is the next message that he gets.
     assert_eq!(ben.hears("chat").await["text"], "void");
 }
 
-/// Comes back with its session and its last position, and is told a gap for the room.
+/// Ada reconnects with her session and her last position. The server must send a gap message for
+/// the room.
 async fn is_told_a_gap(ada: &Guest, chat: &Demo, epoch: &Value, seen: &str) {
     let query = |guest: &Guest| {
         let session = guest.welcome["session"].as_str().unwrap();
@@ -403,7 +404,8 @@ async fn l16_a_redis_that_comes_back_empty_is_a_gap_for_everybody() {
     is_told_a_gap(&ada, &one, &epoch, "1").await;
 }
 
-/// A replica that is behind becomes the master, and gives the positions of lost messages to others.
+/// A replica that is behind becomes the master. It gives the positions of lost messages to other
+/// messages.
 #[tokio::test]
 async fn the_lost_tail_is_a_gap_for_everybody() {
     let Some(mut pair) = Pair::start("chat").await else {
@@ -435,6 +437,6 @@ async fn the_lost_tail_is_a_gap_for_everybody() {
     pair.master.kill().await;
     assert_eq!(ada.client.closed().await.0, 1012);
     is_told_a_gap(&ada, &one, &epoch, "4").await;
-    // Also at the server that had lost nothing.
+    // The server that has lost nothing also begins anew, and closes its connections.
     assert_eq!(ben.client.closed().await.0, 1012);
 }

@@ -8,7 +8,8 @@ use zcomm_redis::{Address, Entry, Kind, Machine, SharedLog, Unknown, open_with};
 
 use crate::{harness::soon, redis::server::Redis};
 
-/// What a server has applied: the entries with data, and the word `lost`.
+/// What a server has applied. The first list has the entries with data. The second list has their
+/// texts, and the word `lost` for each loss.
 #[derive(Clone, Default)]
 pub(crate) struct Applied(Arc<Mutex<Vec<Entry>>>, Arc<Mutex<Vec<String>>>);
 
@@ -51,7 +52,7 @@ impl Applied {
     }
 }
 
-/// A server of the library. Its tasks end when it is dropped.
+/// A server that uses the library directly. Dropping this value ends the tasks of the server.
 pub(crate) struct Server {
     pub(crate) log: SharedLog<u64>,
     pub(crate) applied: Applied,
@@ -125,7 +126,7 @@ async fn l19_the_time_of_an_entry_is_never_before_the_time_of_the_entry_before()
     };
     let server = Server::start(&redis.url(), true).await;
     server.append("today").await;
-    // As if the clock of Redis was an hour ahead until now, and is set back.
+    // Pretend that the clock of Redis was an hour ahead, and was set back now.
     let today = server.applied.entries()[0].time;
     let ahead = today + 3_600_000;
     redis

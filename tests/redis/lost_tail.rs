@@ -1,8 +1,8 @@
 //! The lost tail: a replica becomes the master before it has received the newest entries.
 //!
-//! The new master gives the numbers of the lost entries to other entries. A reader that holds the
-//! number of a lost entry then goes on behind the new entries of that number. It gets no error. It
-//! never sees these entries, and it has shown its clients entries that the others never saw.
+//! The new master gives the numbers of the lost entries to other entries. A server that has read
+//! the lost entries continues after their last number. It gets no error, but it misses the other
+//! entries with these numbers. And its clients have seen entries that the other servers never read.
 
 use crate::redis::{log::Server, proxy::Proxy, server::Redis};
 
@@ -27,7 +27,7 @@ impl Pair {
         })
     }
 
-    /// Waits until the replica has this number of entries with data or more.
+    /// Waits until the replica has all entries of the master.
     pub(crate) async fn replicated(&self) {
         let facts = "HGET zcomm:course:facts seq";
         while self.master.ask(facts).await != self.replica.ask(facts).await {
@@ -36,20 +36,20 @@ impl Pair {
     }
 }
 
-/// Three servers see five entries that the replica does not get. Then the replica becomes the
-/// master, and the third server, which knows nothing of the five, appends five others.
+/// The first server reads five entries that the replica does not get. Then the replica becomes the
+/// master. A second server, which has not read the five entries, appends twenty other entries.
 async fn fail_over(name: &str, checks: bool) -> Option<(Server, Server, Pair)> {
     let mut pair = Pair::start(name).await?;
     let one = Server::start(&pair.door.url(), checks).await;
     one.append("before").await;
     pair.replicated().await;
-    // The line to the replica is cut.
+    // Cut the connection between the master and the replica.
     pair.replica.ask("REPLICAOF 127.0.0.1 1").await;
     for n in 0..5 {
         one.append(&format!("tail {n}")).await;
     }
     pair.replica.ask("REPLICAOF NO ONE").await;
-    // Before anybody notices, the new master has more entries than the old one had.
+    // Before the first server notices it, the new master has more entries than the old master.
     let other = Server::start(&pair.replica.url(), checks).await;
     for n in 0..20 {
         other.append(&format!("anew {n}")).await;
@@ -72,7 +72,7 @@ async fn a_server_that_has_read_the_lost_tail_reports_a_loss() {
     one.applied.has(&with(&["lost", "after"])).await;
 }
 
-/// The same without the check: five entries vanish, and no error says so.
+/// Without the check, the first server misses entries, and no error says so.
 #[tokio::test]
 async fn without_the_check_entries_vanish_in_silence() {
     let Some((one, other, _pair)) = fail_over("unchecked", false).await else {

@@ -1,4 +1,5 @@
-//! A line to Redis that can break at the worst moment.
+//! A proxy before Redis. It can break a connection after Redis has run a command, before the answer
+//! arrives.
 
 use std::{
     net::SocketAddr,
@@ -17,7 +18,7 @@ use tokio::{
 pub(crate) struct Proxy {
     pub(crate) addr: SocketAddr,
     redis: Arc<Mutex<SocketAddr>>,
-    /// Breaks the connection instead of forwarding the next answer of the script.
+    /// Whether to break the connection instead of forwarding the next answer of the script.
     swallow: Arc<AtomicBool>,
 }
 
@@ -43,12 +44,12 @@ impl Proxy {
         format!("redis://{}/", self.addr)
     }
 
-    /// New connections lead to another Redis.
+    /// Makes new connections lead to this address.
     pub(crate) fn lead_to(&self, redis: SocketAddr) {
         *self.redis.lock().unwrap() = redis;
     }
 
-    /// The next answer of the script is lost.
+    /// Makes the proxy lose the next answer of the script.
     pub(crate) fn lose_an_answer(&self) {
         self.swallow.store(true, Ordering::SeqCst);
     }

@@ -1,8 +1,8 @@
-//! What a client has seen, and the server where it comes back has not.
+//! A client reconnects to a server that has not read the messages that the client saw.
 //!
 //! A replica that is behind becomes the master. The server that had read the lost messages is
-//! killed, so no server knows of the loss. Only a client of the dead server does, by the digest of
-//! the last message that it saw. The position alone would not show it: other messages have it now.
+//! killed, so no server knows of the loss. But a client of the killed server has the digest of the
+//! last message that it saw. Only the digest shows the loss: another message has the position now.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// A chat on a master, and its replica.
+/// A chat server that uses the master of a pair.
 struct Before {
     pair: Pair,
     one: Demo,
@@ -35,7 +35,7 @@ fn say(n: usize, from: &str) -> Value {
 }
 
 impl Before {
-    /// A server that clients reach through `door`.
+    /// Starts a chat server that clients can reach through `door`.
     async fn start(name: &str, door: &Proxy) -> Option<Before> {
         let pair = Pair::start(name).await?;
         let one = chat_app()
@@ -57,8 +57,8 @@ impl Before {
         }
     }
 
-    /// The replica becomes the master, and the first server dies. At another server, Ben says 2 to
-    /// 6.
+    /// The replica becomes the master. At another server, Ben says 2 to 6. Then the first server
+    /// and the old master are killed.
     async fn fail_over(mut self) -> (Pair, Demo) {
         self.pair.replica.ask("REPLICAOF NO ONE").await;
         let other = start(&self.pair.replica.url()).await;
@@ -112,7 +112,7 @@ async fn l15_a_client_that_saw_lost_messages_is_told_a_gap_by_a_server_that_did_
     for text in NOW_SAID {
         back.hears_text(text).await;
     }
-    // Without the digest, three messages would be missed in silence.
+    // Without the digest, the client misses 2 to 4 of Ben, and is not told.
     let mut blind = back.back(&other, "direct=0&broadcast=0").await;
     let joined = blind.joins(json!({"epoch": epoch, "since": "4"})).await;
     assert_eq!(joined["recovered"], true);

@@ -1,4 +1,4 @@
-//! A Redis of a test's own, on a free port and in a folder of its own.
+//! A Redis for one test, with its own port and its own folder.
 
 use std::{net::SocketAddr, path::PathBuf, process::Stdio};
 
@@ -14,14 +14,15 @@ use crate::{
     harness::{folder, soon},
 };
 
-/// A running redis-server. Dropping it kills it.
+/// A running redis-server. Dropping this value kills the process.
 pub(crate) struct Redis {
     child: Child,
     pub(crate) port: u16,
     folder: PathBuf,
 }
 
-/// Whether redis-server is installed. Otherwise a test says so and ends; in CI it fails.
+/// Whether redis-server is installed. If not, prints that the test is skipped. In CI, the test
+/// fails.
 fn is_installed() -> bool {
     let mut version = children::command("redis-server");
     let found = version.arg("--version").stdout(Stdio::null()).status();
@@ -36,8 +37,8 @@ fn is_installed() -> bool {
 }
 
 impl Redis {
-    /// Starts a Redis that keeps its data in a file, with these options more: in them, `{port}` is its port. `None` if Redis is
-    /// not installed.
+    /// Starts a Redis that keeps its data in a file. In `options`, `{port}` stands for the port of
+    /// this Redis. Returns `None` if Redis is not installed.
     pub(crate) async fn start(name: &str, options: &[&str]) -> Option<Redis> {
         if !is_installed() {
             return None;
@@ -64,7 +65,8 @@ impl Redis {
         format!("redis://{}/", self.addr())
     }
 
-    /// Sends one command, and returns the answer as Redis writes it. Words may not have spaces.
+    /// Sends one command, and returns the answer as Redis writes it. An argument of the command
+    /// must not contain a space.
     pub(crate) async fn ask(&self, command: &str) -> String {
         let stream = soon("Redis", TcpStream::connect(self.addr())).await;
         let (read, mut write) = stream.unwrap().into_split();
@@ -82,12 +84,12 @@ impl Redis {
             .to_owned()
     }
 
-    /// Ends it as the power button would.
+    /// Kills Redis without a warning.
     pub(crate) async fn kill(&mut self) {
         self.child.kill().await.unwrap();
     }
 
-    /// Starts it again on its port, with its data or without.
+    /// Starts Redis again on the same port, with or without its data.
     pub(crate) async fn restart(&mut self, options: &[&str], keeps_data: bool) {
         if !keeps_data {
             std::fs::remove_dir_all(&self.folder).unwrap();
@@ -102,7 +104,7 @@ impl Redis {
         kill_process(pid, signal).unwrap();
     }
 
-    /// Waits until it accepts connections.
+    /// Waits until Redis accepts connections.
     async fn ready(&mut self) {
         let stdout = self.child.stdout.take().unwrap();
         let mut lines = BufReader::new(stdout).lines();
@@ -124,7 +126,7 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        // This fails if it has ended. A frozen process dies of this signal, too.
+        // This fails if the process has ended. The signal also ends a frozen process.
         self.child.start_kill().ok();
         std::fs::remove_dir_all(&self.folder).ok();
     }

@@ -1,8 +1,8 @@
 //! The storm over three servers: people talk while their connections break at random. A server is
 //! killed and started again, and so is Redis, which keeps its data.
 //!
-//! No position is lost with them, so the chat stays in one epoch. In the end, each message that was
-//! acknowledged is in exactly one place, and all clients have the same order: see `chat/storm.rs`.
+//! No position is lost, so the chat stays in one epoch. In the end, each acknowledged message has
+//! exactly one position, and all clients have the same order: see `chat/storm.rs`.
 
 use std::time::Instant;
 
@@ -17,8 +17,9 @@ use crate::{
 
 const MEMBERS: usize = 60;
 
-/// By default, Redis writes to its file once a second when the disk is busy. A Redis that is killed
-/// then loses what it has confirmed, and every client is told a gap. Here nothing may be lost.
+/// By default, Redis delays writes to its file when the disk is busy. If Redis is killed then, it
+/// loses entries that it has confirmed, and every client gets a gap message. In this test, Redis
+/// must lose nothing.
 const DURABLE: [&str; 2] = ["--appendfsync", "always"];
 
 async fn start(redis: &Redis, port: u16) -> Demo {
@@ -63,13 +64,13 @@ async fn storm(seed: u64) -> Option<()> {
         }
         2 => {
             redis.kill().await;
-            // Longer away than a message waits.
+            // Redis is away for longer than a message waits.
             storm.until_unavailable().await;
             redis.restart(&DURABLE, true).await;
             storm.until(50).await;
             kill_a_server(&mut servers, &redis, which).await;
         }
-        // Both at once.
+        // Kill a server and Redis at the same time.
         _ => {
             servers[which].kill().await;
             kill_redis(&mut redis).await;

@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// A Redis that speaks only TLS, and needs a password.
+/// Starts a Redis that accepts only TLS, and needs a password.
 async fn redis(name: &str) -> Option<Redis> {
     let file = |name: &str| certificates().folder.join(name).display().to_string();
     let (certificate, key, ca) = (file("localhost.pem"), file("localhost.key"), file("ca.pem"));
@@ -71,7 +71,7 @@ async fn a_redis_behind_tls_whose_certificate_is_not_trusted_gets_no_password() 
     let demo = start("rediss", "127.0.0.1", &redis).env("WEBSOCKET_REDIS_CA", wrong);
     let demo = refuses(demo.start().await, "tls", help).await;
     assert!(!demo.output().contains("hunter"), "{}", demo.output());
-    // The certificate is for 127.0.0.1 and localhost, not for this name of the same machine.
+    // The certificate is for 127.0.0.1 and localhost, not for 127.0.0.2.
     let demo = start("rediss", "127.0.0.2", &redis).env("WEBSOCKET_REDIS_CA", ca());
     refuses(demo.start().await, "tls", "not for 127.0.0.2").await;
 }

@@ -1,4 +1,4 @@
-//! Redis answers, but with an error. Each error has one line in the log that names it.
+//! Servers cannot use Redis. For each trouble, a server logs one line that names the trouble.
 
 use crate::{
     demo,
@@ -10,7 +10,8 @@ pub(crate) fn open_broadcast(url: &str) -> Start {
     demo!("open_broadcast").env("WEBSOCKET_REDIS_URL", url)
 }
 
-/// A sender is told, `/healthz` has the word, and the log has one line with it.
+/// Checks that a sender gets an error, that `/healthz` shows this word, and that the server logs
+/// the trouble once.
 pub(crate) async fn refuses(mut demo: Demo, word: &str, line: &str) -> Demo {
     demo.says(line).await;
     let mut ada = Client::connect(demo.url()).await;
@@ -57,7 +58,7 @@ async fn l18_a_redis_that_became_a_replica() {
     };
     let mut demo = open_broadcast(&redis.url()).start().await;
     demo.says("this server is one of several").await;
-    // A master that does not exist: the replica keeps its data.
+    // The master does not exist, so the replica keeps its data.
     redis.ask("REPLICAOF 127.0.0.1 1").await;
     let line = "Redis answers READONLY: ";
     let demo = refuses(demo, "READONLY", line).await;
@@ -82,7 +83,7 @@ async fn l18_a_password_that_is_missing_or_wrong() {
     assert!(!demo.output().contains("hunter"), "{}", demo.output());
 }
 
-/// The line in the log names exactly the commands that are needed.
+/// The line that the server logs names exactly the commands that the user needs.
 #[tokio::test]
 async fn l18_a_user_without_the_rights() {
     let Some(redis) = Redis::start("rights", &[]).await else {
@@ -113,7 +114,7 @@ async fn l18_a_redis_that_reads_its_data() {
     }
     redis.ask("SAVE").await;
     redis.kill().await;
-    // 100 ms for each key. Redis answers only between two parts of 1 KiB.
+    // Redis needs 100 ms to load each key, and answers clients only after each KiB.
     let slow = [
         "--key-load-delay",
         "100000",
@@ -129,7 +130,7 @@ async fn l18_a_redis_that_reads_its_data() {
     works(&demo).await;
 }
 
-/// The server starts: its clients can connect and wait, and the log says what is wrong.
+/// The server starts anyway. Clients can connect, and the server logs what is wrong.
 #[tokio::test]
 async fn l14_redis_is_away_when_the_server_starts() {
     let Some(mut redis) = Redis::start("start", &[]).await else {

@@ -1,5 +1,6 @@
-//! The log in Redis has something that this program has not written. A server that skipped it would
-//! come to another state than the others. So the server does not go on, and says what to do.
+//! The log in Redis has an entry that this program does not know. If the server skipped the entry,
+//! its state would differ from the state of the others. So the server stops at the entry, and logs
+//! what to do.
 
 use crate::{
     chat::client::Guest,
@@ -48,7 +49,7 @@ async fn a_key_of_another_program_is_named() {
     works(&demo).await;
 }
 
-/// Two programs of the course with one name.
+/// Two programs of the course use the same `WEBSOCKET_REDIS_NAME`.
 #[tokio::test]
 async fn the_chat_and_the_open_broadcast_do_not_mix() {
     let Some(redis) = Redis::start("mixed", &[]).await else {
@@ -69,7 +70,7 @@ async fn the_chat_and_the_open_broadcast_do_not_mix() {
     assert_eq!(cleo.closed().await.0, 1013);
 }
 
-/// The state of a server that does not know a command would differ from the state of the others.
+/// If a server skipped a command that it does not know, its state would differ from the others.
 #[tokio::test]
 async fn a_command_of_a_newer_version_stops_a_server() {
     for (n, command) in [

@@ -1,4 +1,4 @@
-//! The recipes of part 12, tried: the proxy's by a real nginx, the service's by systemd.
+//! The recipes of the chapter Production: nginx runs one, systemd the other.
 //!
 //! A proxy is a client to the server and a server to the client, with a handshake, an
 //! address and clocks of its own. What it leaves out of the handshake is gone, and what its

@@ -1,4 +1,4 @@
-//! The limits and times of the recipes of part 12: how many clients, and which clock ends whom.
+//! The limits and times of the recipes: how many clients, and which clock ends which side.
 
 use std::{
     collections::HashMap,

@@ -5,8 +5,7 @@
 //! Unknown fields are ignored, so an older program can read the messages of a newer program.
 //!
 //! Positions and ids are strings, because a JavaScript number is exact only up to 2⁵³. Times are
-//! from the server's clock, because the clients' clocks differ. `parse` reads a [`ClientMessage`]
-//! from a client's text.
+//! from the server's clock, because the clients' clocks differ.
 //!
 //! In production, use the handshake to agree on a version of these messages.
 
@@ -113,7 +112,7 @@ pub enum ServerMessage {
     /// The first message on a connection. It has the client's name, the client's id and the
     /// secret that resumes the session. `direct` is the last position in the client's inbox,
     /// and `broadcast` is the last position in the server's log. `broadcast_digest` is the digest
-    /// of the message at this position: see [`Stamped::digest`].
+    /// of the last message in the server's log: see [`Stamped::digest`].
     Welcome {
         client_id: String,
         name: String,
@@ -170,7 +169,7 @@ pub enum ServerMessage {
         text: String,
     },
     /// The message with this id is in the log at `seq`. The server sends the message to
-    /// `recipients` other clients.
+    /// `recipients` other clients. `duplicate` is true if the server already had the message.
     Ack {
         id: String,
         seq: Seq,
@@ -211,9 +210,9 @@ pub enum ServerMessage {
     },
     /// The server is running, and has `clients` connections.
     Heartbeat { clients: usize },
-    /// Numbers about the chat. `clients` are the connections of this server. If several servers are
-    /// one chat, `servers` is their number, and `all_clients` are the connections of all of them.
-    /// Sessions, rooms and messages are always those of the whole chat.
+    /// Numbers about the chat. `clients` counts the connections of this server. If several servers
+    /// are one chat, `servers` counts these servers, and `all_clients` counts the connections of
+    /// all of them. Sessions, rooms and messages are always those of the whole chat.
     Stats {
         clients: usize,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -246,8 +245,8 @@ pub struct Stamped {
     pub message: ServerMessage,
     /// The server's time in UTC (ISO 8601), with milliseconds.
     pub timestamp: String,
-    /// The digest of a message in a log of several servers. A client that comes back shows it with
-    /// the position of the message.
+    /// The digest of a message in a log of several servers. A client that reconnects sends the
+    /// digest with the position of the message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
 }

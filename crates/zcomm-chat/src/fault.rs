@@ -55,8 +55,8 @@ pub enum Code {
     RateLimited,
     /// The server cannot store the message now.
     Busy,
-    /// The server cannot reach the other servers of the chat, so the message was not sent. The
-    /// client can send it again after `retry_ms` milliseconds.
+    /// The server cannot reach the other servers of the chat now. The client can send the message
+    /// again, with the same id, after `retry_ms` milliseconds.
     Unavailable,
 }
 
@@ -102,7 +102,7 @@ impl Fault {
         self
     }
 
-    /// Whether the message itself is wrong. The same message would fail later, too.
+    /// Whether the message itself is wrong. The same message would also fail later.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
         use Code::{BadJson, BadMessage, BadName, Empty, TooLong, UnknownType};

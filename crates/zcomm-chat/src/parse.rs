@@ -366,8 +366,8 @@ mod tests {
     }
 
     /// A gap message uses the names `*` and `@` for the server's log and the inbox. If a room
-    /// had such a name, a gap in the room would change the position in the server's log or the
-    /// inbox. Then messages would be lost.
+    /// had the name `*`, a gap in the room would change the client's position in the server's log.
+    /// Then messages would be lost.
     #[test]
     fn a10_no_message_can_name_a_room_or_a_person_like_a_log_of_the_server() {
         for log in [SERVER_LOG, INBOX] {

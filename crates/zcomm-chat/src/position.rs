@@ -2,10 +2,12 @@
 //!
 //! Positions are strings in JSON, because a JavaScript number is exact only up to 2⁵³.
 //!
-//! If several servers are one chat, a number is not enough. A Redis that lost its newest entries
-//! gives their positions to other messages. So each message also has a digest, which depends on all
-//! messages before it. A client shows the digest with its position. A server whose log has another
-//! message there notices that the client has seen messages which are lost.
+//! If several servers are one chat, a number is not enough. A Redis that has lost its newest
+//! messages gives their positions to other messages. So each message also has a digest, which
+//! depends on all messages before it.
+//!
+//! A client sends the digest with its position. If the server's log has another message at this
+//! position, the client has seen messages that are lost now.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -14,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Seq(pub u64);
 
 impl Seq {
-    /// Reads a position in the form in which the server writes it: `+5`, `05` and ` 5` give `None`.
+    /// Reads a position in the form that the server writes. `+5`, `05` and ` 5` give `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Seq> {
         let number: u64 = text.parse().ok()?;
@@ -41,7 +43,7 @@ impl<'de> Deserialize<'de> for Seq {
 pub struct Digest(u32);
 
 impl Digest {
-    /// Reads a digest in the form in which the server writes it.
+    /// Reads a digest in the form that the server writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Digest> {
         let digest = Digest(u32::from_str_radix(text, 16).ok()?);
@@ -68,8 +70,8 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// The last position that a client has seen: `12`, or `12:9f3a01bc` if the message there had a
-/// digest.
+/// The last position that a client has seen: `12`, or `12:9f3a01bc` if the message at this position
+/// had a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// The position.
@@ -79,7 +81,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Reads a position in the form in which a client writes it.
+    /// Reads a position in the form that a client writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Seen> {
         let (seq, digest) = match text.split_once(':') {

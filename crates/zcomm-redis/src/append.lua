@@ -1,30 +1,33 @@
 -- Appends entries to the log of the service.
 --
--- Redis runs a script from its first line to its last without a break. So no other server can
+-- Redis runs a script from the first line to the last without a break. So no other server can
 -- append between two of these lines, and each entry gets the next number.
 --
--- KEYS: the log, the facts about the log, the last request of this server.
--- ARGV: the server, the number of its first request, an epoch for a new log, the deadline, the
--- largest number of entries and of bytes, and for each entry its kind and its payload.
+-- KEYS: the log, the facts about the log, the number of this server's last request.
+-- ARGV 1 to 4: the name of the server, the number of its first request, the epoch (the random
+-- name) for a new log, the deadline.
+-- ARGV 5 and 6: the maximum number of entries in the log, and of bytes in their payloads.
+-- ARGV from 7 on: the kind and the payload of each entry.
 local log, facts, last_request = KEYS[1], KEYS[2], KEYS[3]
 local server, first, epoch, deadline = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local max_entries, max_bytes = tonumber(ARGV[5]), tonumber(ARGV[6])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
--- If the key belongs to another program, this fails, and nothing of it is deleted.
+-- If another program stores something else in this key, this command fails. Then the script stops
+-- before it deletes anything.
 redis.call('XLEN', log)
 
--- The answer to an earlier try was lost, so the server tries again. Append nothing twice.
+-- The entries are in the log already: the server tries again because it got no answer.
 if tonumber(redis.call('GET', last_request) or '0') >= first then
     return {'known', 0, now}
 end
--- The server has already told its clients that these entries were not sent.
+-- Too late: the clients that sent these entries have got an error already.
 if now > deadline then
     return {'late', 0, now}
 end
 
--- Without its facts or its entries, the log is new. A reader sees the new epoch.
+-- If the facts or the entries are missing, begin a new log. Readers notice the new epoch.
 local known = redis.call('HMGET', facts, 'epoch', 'seq', 'digest', 'time', 'bytes')
 if not known[1] or (known[2] ~= '0' and redis.call('EXISTS', log) == 0) then
     redis.call('HSET', facts, 'epoch', epoch, 'seq', 0, 'digest', '', 'bytes', 0)
@@ -33,15 +36,16 @@ if not known[1] or (known[2] ~= '0' and redis.call('EXISTS', log) == 0) then
 end
 epoch = known[1]
 local seq, digest, bytes = tonumber(known[2]), known[3], tonumber(known[5])
--- The time of an entry is never before the time of the entry before it, also if the clock is set.
+-- The times of the entries never go back, even if the clock of Redis does.
 local time = math.max(now, tonumber(known[4] or '0'))
 
 for at = 7, #ARGV, 2 do
     local number, payload = first + (at - 7) / 2, ARGV[at + 1]
     local before = digest
     seq = seq + 1
-    -- The digest depends on all entries before it. If two copies of the log have the same digest,
-    -- they have the same entries. (A server never uses a request number for two payloads.)
+    -- The digest depends on this entry and on all entries before it. So two logs with the same
+    -- digest have the same entries. (The digest does not need the payload, because a server never
+    -- uses a request number for two payloads.)
     digest = string.sub(redis.sha1hex(before .. ' ' .. epoch .. ' ' .. seq .. ' ' .. server .. ' ' .. number), 1, 8)
     redis.call('XADD', log, seq .. '-0', 'epoch', epoch, 'before', before, 'digest', digest,
         'server', server, 'number', number, 'kind', ARGV[at], 'time', time, 'payload', payload)

@@ -11,39 +11,39 @@ use crate::{
     trouble::Trouble,
 };
 
-/// The log keeps this number of entries, and this number of bytes in their payloads. Entries that
-/// are older than a few minutes are of no use: no connection is away so long.
+/// The maximum number of entries in the log, and of bytes in their payloads. The script removes
+/// the oldest entries.
 const MAX_ENTRIES: usize = 10_000;
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 static APPEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("append.lua")));
 
-/// The entries of one server that are appended together.
+/// Entries that a server appends together.
 pub(crate) struct Batch {
-    /// The number of the first request. The others have the next numbers.
+    /// The number of the first request. The other requests have the next numbers.
     pub(crate) first: u64,
     pub(crate) entries: Vec<(Kind, Vec<u8>)>,
-    /// After this time, the senders have been told that nothing was sent.
+    /// After this time, the senders have got an error, so Redis must not append the entries.
     pub(crate) deadline: Instant,
 }
 
 /// What Redis has done with a batch.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// The entries are in the log. The newest one has this number.
+    /// The entries are in the log now. The newest entry has this number.
     Done(u64),
     /// The entries were in the log already: the answer to an earlier try was lost.
     Known,
-    /// The deadline is over by the clock of Redis. Nothing was appended.
+    /// By the clock of Redis, the deadline is over. Nothing was appended.
     Late,
 }
 
-/// The clock of Redis. A script that arrives too late must notice it, and the clocks of two
-/// computers differ.
+/// The clock of Redis. The script compares the deadline with this clock, and it can differ from
+/// the clock of this computer.
 #[derive(Clone, Copy)]
 pub(crate) struct Clock {
     here: Instant,
-    /// Milliseconds since 1970.
+    /// The time in Redis at the moment `here`, in milliseconds since 1970.
     there: u64,
 }
 
@@ -98,7 +98,7 @@ pub(crate) async fn append(
     }
 }
 
-/// The time from now in which a request must be done.
+/// The time by which a request that starts now must be done.
 pub(crate) fn deadline() -> Instant {
     Instant::now() + LIMIT
 }

@@ -1,8 +1,9 @@
 //! The delay before the next attempt to connect.
 //!
-//! When Redis restarts, all servers lose their connections at once. If all of them connected again
-//! at once and without a pause, they would keep Redis busy. So each server waits from the first
-//! error on. The delay doubles up to two seconds, and a part of it is random.
+//! When Redis restarts, all servers lose their connections at the same moment. If all of them
+//! connected again immediately, they would overload Redis. So each server waits after every error,
+//! also after the first. The delay doubles after each error, up to two seconds. A part of the
+//! delay is random, so the servers do not all connect at the same moment.
 
 use std::time::Duration;
 

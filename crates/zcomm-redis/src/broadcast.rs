@@ -1,7 +1,7 @@
 //! A server whose broadcasts reach the clients of several servers.
 //!
-//! The shared log copies each message into the ring of every server, which its connections
-//! already read. So the handler, the connections and their cursors do not know that Redis exists.
+//! Every server copies each message from the shared log to its ring, the buffer that its
+//! connections read. So the handler and the connections do not know that Redis exists.
 
 use zcomm_core::{ClientId, Error, Hub, Message, Server};
 
@@ -14,8 +14,8 @@ use crate::{
 
 /// Makes a server one of several, if the settings name a Redis. Otherwise changes nothing.
 ///
-/// If Redis is away, the server starts anyway: its clients can connect and wait. Until Redis is
-/// there, each of their messages is answered with [`Error::Unavailable`].
+/// The server starts even if Redis cannot be reached, and clients can connect. Until Redis can be
+/// reached, the server answers each message with [`Error::Unavailable`].
 ///
 /// # Errors
 /// [`Error::Setting`] for a wrong address. [`Error::Io`] if the system has no random bytes.
@@ -43,7 +43,7 @@ pub fn one_service(server: Server) -> zcomm_core::Result<Server> {
         .beside(work))
 }
 
-/// The ring of this server, which copies the shared log.
+/// The ring of this server, which gets the messages of the shared log.
 struct Ring(Hub);
 
 impl Machine for Ring {
@@ -55,8 +55,8 @@ impl Machine for Ring {
         }
         let (message, sender) = read(&entry.payload).ok_or(Unknown)?;
         Ok(match entry.own {
-            // Only this server knows its clients by number. The sender is one of them if this
-            // server appended the entry.
+            // Each server numbers its own clients. So `sender` is a client of this server only
+            // if this server appended the entry.
             true => self.0.broadcast_except(message, sender),
             false => self.0.broadcast(message),
         })
@@ -75,7 +75,8 @@ impl Machine for Ring {
     }
 }
 
-/// A payload is the sender, `t` for text or `b` for binary, and the message, with a space between.
+/// A payload is the number of the sender, a space, `t` for text or `b` for binary, a space, and
+/// the message.
 fn write(message: Message, sender: ClientId) -> Vec<u8> {
     let (kind, content): (_, &[u8]) = match &message {
         Message::Text(text) => ("t", text.as_bytes()),

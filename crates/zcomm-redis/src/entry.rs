@@ -1,17 +1,17 @@
 //! An entry of the shared log, and its position.
 //!
-//! Numbers alone do not identify entries. A replica that becomes the master before it has received
-//! the newest entries gives their numbers to other entries. So a position also has a digest, which
-//! depends on all entries up to this one.
+//! A number alone does not identify an entry. A replica can become the master before it has
+//! received the newest entries. Then it gives their numbers to other entries. So a position also
+//! has a digest, which depends on all entries up to this position.
 
 use bytes::Bytes;
 
 /// Where an entry is in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The random name of the log. A Redis that has lost the log begins a new one.
+    /// The random name of the log. After a loss of the whole log, the new log has another name.
     pub epoch: String,
-    /// The number of the entry: 1, 2, 3 … without holes.
+    /// The number of the entry: 1, 2, 3 … without gaps.
     pub seq: u64,
     /// Eight hexadecimal digits, calculated from this entry and the entry before it.
     pub digest: String,
@@ -20,9 +20,9 @@ pub struct Position {
 /// What an entry is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The service itself decides what the payload means.
+    /// An entry of the service, which decides what the payload means.
     Data,
-    /// A server runs. It has had nothing else to append for two seconds.
+    /// A sign of life. A server appends it if it has nothing else to append for two seconds.
     Alive,
 }
 
@@ -42,21 +42,22 @@ pub struct Entry {
     pub position: Position,
     /// The random name of the server that appended the entry.
     pub server: String,
-    /// Whether this server appended the entry.
+    /// Whether the server that reads the entry has also appended it.
     pub own: bool,
     /// What the entry is for.
     pub kind: Kind,
-    /// The time in Redis, in milliseconds since 1970. Never less than in the entry before.
+    /// The time of the append, in milliseconds since 1970, by the clock of Redis. Never earlier
+    /// than the time of the entry before this one.
     pub time: u64,
     /// The content.
     pub payload: Bytes,
-    /// The number of the request of its server.
+    /// The number of the request. Each server counts its own requests.
     pub(crate) number: u64,
     /// The digest of the entry before this one.
     pub(crate) before: String,
 }
 
-/// An entry as Redis returns it: its id, and the names and values of its fields in turn.
+/// An entry as Redis returns it: the id, then the fields as name, value, name, value …
 pub(crate) type Fields = (String, Vec<Bytes>);
 
 impl Entry {

@@ -1,8 +1,9 @@
-//! Looks at a Redis without changing anything in it, for `zcomm doctor`.
+//! Examines a Redis for `zcomm doctor`, without changing its data.
 //!
-//! Whether a user may run a command is known only when the user runs it. So each command of a
-//! server is sent here too. A command that writes has an argument that is not valid. Redis first
-//! checks the permission, then whether it can write at all, and only then the argument.
+//! Redis says whether a user may run a command only when the user runs the command. So this file
+//! sends every command that a server uses. A command that writes has a wrong argument, or a key
+//! that does not exist. So it changes no data. Redis checks the permission first, then whether it
+//! can write at all, and the argument last.
 
 use std::{
     collections::HashMap,
@@ -22,11 +23,12 @@ use crate::{
 pub struct Facts {
     /// The lines of `INFO`. Empty if this user may not read them.
     pub info: HashMap<String, String>,
-    /// How often Redis writes its file of commands to the disk, if this user may read that.
+    /// The setting `appendfsync`: how often Redis flushes its append-only file to the disk. `None`
+    /// if this user may not read the setting.
     pub appendfsync: Option<String>,
     /// The clock of Redis minus the clock of this machine, in milliseconds.
     pub clock_difference: i64,
-    /// Why a command of our servers fails, each with the command.
+    /// The commands of our servers that fail, and why.
     pub refused: Vec<(&'static str, Trouble)>,
 }
 
@@ -47,7 +49,7 @@ async fn ask(address: &Address) -> Result<Facts, Trouble> {
             let trouble = Trouble::from(error);
             match trouble.word.as_str() {
                 "away" | "NOAUTH" => return Err(trouble),
-                // The answer to an argument that is not valid: all else is well.
+                // Only the argument is wrong, so the user may run the command.
                 "ERR" | "NOSCRIPT" => {}
                 _ => facts.refused.push((name, trouble)),
             }
@@ -78,7 +80,7 @@ fn now() -> i64 {
     since.unwrap_or(Duration::ZERO).as_millis() as i64
 }
 
-/// Every command of our servers, so that it changes nothing.
+/// Every command that our servers use, with arguments that change no data.
 fn commands(address: &Address) -> Vec<(&'static str, Cmd)> {
     let key = |name: &str| address.key(name);
     let command = |name: &'static str, arguments: &[&str]| {

@@ -7,19 +7,19 @@
 //! ```
 //!
 //! **Every server applies the same entries in the same order.** A server does not act on a
-//! message of its client at once. It appends the message to a log in Redis. Every server, also
-//! this one, reads the log and acts on each entry. Redis puts the entries in order, so all servers
-//! come to the same state. (This is state machine replication. Raft does the same, and also elects
-//! the computer that orders.)
+//! client's message at once. It first appends the message as an entry to a log in Redis. Every
+//! server, also this one, reads the log and acts on each entry. Redis puts the entries in order,
+//! so all servers come to the same state. This is called state machine replication.
 //!
-//! **A loss is never silent.** A Redis that comes back without its data, or a replica that becomes
-//! the master before it has everything, would continue with entries that have the same numbers as
-//! lost ones. So each entry contains a digest of the entries before it, and a reader compares. If
-//! the digests differ, the state of this server contains entries that are lost for the others, and
-//! every client is told.
+//! **A loss is never silent.** Redis can restart without its newest entries. A replica can become
+//! the master before it has received them. In both cases, Redis gives the numbers of the lost
+//! entries to new entries. So each entry contains a digest of the entries before it, and each
+//! server compares the digests. If they differ, Redis has lost entries that the server has
+//! applied. The server tells every client.
 //!
-//! **A message that was not taken never looks sent.** The sender gets its answer when its own
-//! entry has come back from Redis, or `Unavailable` within two seconds.
+//! **A message that is not in the log never looks sent.** The sender gets its answer when this
+//! server has read the message's entry from Redis. If this takes two seconds, the sender gets
+//! `Unavailable`.
 //!
 //! # Reading order
 //!

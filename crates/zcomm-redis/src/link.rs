@@ -1,12 +1,11 @@
 //! A connection to Redis.
 //!
-//! The connection is made by the same code as the course's clients: the name is looked up, TCP
-//! connects, and for `rediss://` TLS checks the certificate. Then the client of Redis, the crate
-//! `redis`, speaks over it.
+//! The code of the course's clients makes the connection: it looks up the name, connects over TCP,
+//! and checks the certificate for `rediss://`. Then the crate `redis` sends commands over the
+//! connection.
 //!
-//! A command that gets no answer in time leaves its answer in the connection, where the next
-//! command would take it for its own. So after an error, a connection is dropped and never used
-//! again.
+//! Redis answers the commands of a connection in order. So a late answer also delays the commands
+//! after it. After a timeout, a connection is dropped and never used again.
 
 use std::{future::Future, time::Duration};
 
@@ -22,10 +21,10 @@ use zcomm_core::{
 
 use crate::trouble::Trouble;
 
-/// The time limit for an answer of Redis, and for a connection.
+/// The time limit for an answer of Redis, and for making a connection.
 pub(crate) const LIMIT: Duration = Duration::from_secs(2);
 
-/// Where Redis is, and which log in it.
+/// The address of Redis, and the name of the log in it.
 #[derive(Clone)]
 pub struct Address {
     options: ConnectOptions,
@@ -39,9 +38,9 @@ impl Address {
     /// The address in the settings; `None` if the settings name no Redis.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the user, the password or the number of the database is not valid, or
-    /// if there is an authority but no TLS. [`Error::Certificate`] if the file of the authority
-    /// cannot be used.
+    /// [`Error::Setting`] if the user, the password or the number of the database is not valid.
+    /// [`Error::Setting`] also if the settings name a certificate authority, but the address has
+    /// no TLS. [`Error::Certificate`] if the file of the authority cannot be used.
     pub fn from_config(config: &Config) -> Result<Option<Address>> {
         let Some(url) = &config.redis_url else {
             return Ok(None);
@@ -75,7 +74,7 @@ impl Address {
     /// # Errors
     /// [`Error::Setting`] if the user, the password or the number of the database is not valid.
     pub fn new(url: &RedisUrl, name: &str) -> Result<Address> {
-        // The connection itself is made here, so the client of Redis needs no TLS.
+        // The crate `redis` gets an address without TLS, because `connect` makes the connection.
         let plain = url.secret().replacen("rediss:", "redis:", 1);
         let info = plain
             .into_connection_info()

@@ -1,4 +1,4 @@
-//! The senders that wait for their own entry to come back.
+//! The senders that wait until this server has read their entry from Redis.
 
 use std::{
     collections::HashMap,
@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-/// Above this number, senders that have stopped waiting are removed.
+/// If the list has this many senders, remove those that have stopped waiting.
 const MANY: usize = 1024;
 
 /// The senders by the number of their request. All clones share one list.
@@ -33,7 +33,7 @@ impl<O> Pending<O> {
         pending.insert(number, sender);
     }
 
-    /// The entry of this request has come back.
+    /// Gives the outcome to the sender of this request, because the entry has come back.
     pub(crate) fn resolve(&self, number: u64, outcome: O) {
         let sender = self.lock().remove(&number);
         if let Some(sender) = sender {
@@ -42,7 +42,7 @@ impl<O> Pending<O> {
         }
     }
 
-    /// The entries of these requests will not come back.
+    /// Tells the senders of these requests that their entries will not come back.
     pub(crate) fn fail(&self, numbers: RangeInclusive<u64>) {
         let mut pending = self.lock();
         for number in numbers {
@@ -50,7 +50,7 @@ impl<O> Pending<O> {
         }
     }
 
-    /// No entry that was appended until now will come back.
+    /// Tells all senders that their entries will not come back.
     pub(crate) fn fail_all(&self) {
         self.lock().clear();
     }

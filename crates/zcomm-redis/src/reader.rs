@@ -1,10 +1,12 @@
 //! The reader: it reads the log in order and applies each entry.
 //!
-//! A reader must never believe that silence means "nothing new". A log that was made anew, or a
-//! replica that became the master too early, also looks quiet to a reader that holds the number of
-//! an old entry. So the reader reads its last entry again on every new connection and after every
-//! wait without an entry. If the entry is missing or has another digest, the reader reports a loss
-//! and starts again. Each new entry also names the digest of the entry before it.
+//! The reader asks for entries after its last entry. An empty answer does not always mean that the
+//! log has no new entries. After a loss in Redis, new entries can have smaller numbers than the
+//! reader's last entry. Then the reader does not get them.
+//!
+//! So the reader reads its last entry again on every new connection and after every empty answer.
+//! If that entry is missing or has another digest, the reader reports a loss and starts again.
+//! Each new entry also contains the digest of the entry before it, and the reader compares it.
 //!
 //! Waiting for an entry blocks the connection. So the reader has a connection of its own.
 
@@ -25,7 +27,7 @@ use crate::{
 
 /// Redis answers after this time if there is no new entry.
 const BLOCK: Duration = Duration::from_secs(2);
-/// If not even an empty answer comes in this time, Redis is frozen or cut off.
+/// If no answer comes in this time, not even an empty answer, Redis is frozen or cut off.
 const WATCHDOG: Duration = Duration::from_secs(8);
 /// The most entries that are read at once.
 const BATCH: usize = 64;
@@ -38,16 +40,17 @@ pub(crate) struct Reader<M: Machine> {
     pub(crate) status: Arc<Status>,
     /// Whether to check for lost entries. Only a test that shows what gets lost sets `false`.
     pub(crate) checks: bool,
-    /// The last entry that was applied; `None` at the start of an empty log.
+    /// The last entry that was applied; `None` before the first entry of a log.
     pub(crate) last: Option<Position>,
     pub(crate) snapshots: Snapshots,
-    /// Whether `last` is known: not before the first connection, and not after a loss.
+    /// Whether the reader has chosen where to start. `false` before the first connection and after
+    /// a loss.
     pub(crate) started: bool,
-    /// Whether the machine was told that it does not know the next entry.
+    /// Whether this program does not know the next entry, and has told the machine so.
     pub(crate) stuck: bool,
 }
 
-/// The answer of `XREAD`: for each log its name and its entries; nothing after an empty wait.
+/// The answer of `XREAD`: the name and the entries of each log; `None` if there is no new entry.
 type Entries = Option<Vec<(String, Vec<Fields>)>>;
 
 impl<M: Machine> Reader<M> {
@@ -66,7 +69,7 @@ impl<M: Machine> Reader<M> {
         let mut link = self.address.connect().await?;
         self.check(&mut link).await?;
         loop {
-            // A server that does not know the next entry is not well, although it can connect.
+            // A server that does not know the next entry is not healthy, although it can connect.
             if !self.stuck {
                 *backoff = Backoff::new();
                 self.status.reader(Ok(()));
@@ -86,7 +89,7 @@ impl<M: Machine> Reader<M> {
         }
     }
 
-    /// Waits for the next entries. Returns none after [`BLOCK`].
+    /// Waits for the next entries. Returns an empty list if none comes within [`BLOCK`].
     async fn next(&mut self, link: &mut Link) -> Result<Vec<Entry>, Trouble> {
         let after = self.last.as_ref().map_or(0, |last| last.seq);
         let mut read = redis::cmd("XREAD");
@@ -109,7 +112,7 @@ impl<M: Machine> Reader<M> {
         if !std::mem::replace(&mut self.stuck, true) {
             self.machine.stuck();
         }
-        // The id can be any text.
+        // Shorten and escape the id, because it can be any text.
         let id: String = id.chars().take(40).collect();
         let entry = format!("the entry {}", id.escape_debug());
         Trouble::unknown(&entry, &self.address.key("log"))
@@ -133,8 +136,8 @@ impl<M: Machine> Reader<M> {
         Ok(())
     }
 
-    /// Reads the last entry again, and compares. Also asks whether this Redis is the master: a
-    /// replica that is cut off from its master answers every wait with "nothing new".
+    /// Reads the last entry again, and compares its position. Also checks that this Redis is the
+    /// master: a replica that is cut off from its master never has a new entry.
     async fn check(&mut self, link: &mut Link) -> Result<(), Trouble> {
         let id = self.last.as_ref().map_or(0, |last| last.seq);
         let id = format!("{id}-0");
@@ -161,7 +164,7 @@ impl<M: Machine> Reader<M> {
         Ok(())
     }
 
-    /// Starts: with a snapshot, with the first entry, or with the next entry that comes.
+    /// Chooses where to start: after the snapshot, at the first entry, or after the newest entry.
     async fn start(&mut self, link: &mut Link) -> Result<(), Trouble> {
         let log = self.address.key("log");
         let mut ask = pipe();

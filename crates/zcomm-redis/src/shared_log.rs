@@ -20,11 +20,11 @@ use crate::{
     writer::{Request, Writer},
 };
 
-/// The most requests that wait for the writer. Each connection has at most one.
+/// The maximum number of requests that wait for the writer.
 const QUEUE: usize = 1024;
 
-/// The message has not come back from Redis in time. It may still arrive, if only the answer of
-/// Redis is late. The log of the server says what is wrong.
+/// The entry has not come back from Redis in time. The entry may still come, if only the answer of
+/// Redis is late. The server logs what is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unavailable;
 
@@ -57,8 +57,8 @@ impl<O> SharedLog<O> {
     /// Appends an entry, waits until this server has applied it, and returns the outcome.
     ///
     /// # Errors
-    /// [`Unavailable`] after at most two seconds. If Redis has been out of reach for two seconds
-    /// already, at once.
+    /// [`Unavailable`] if the outcome takes more than two seconds. If Redis has not worked for two
+    /// seconds already, the error comes at once.
     pub async fn append(&self, payload: Vec<u8>) -> Result<O, Unavailable> {
         if self.status.is_hopeless() {
             return Err(Unavailable);
@@ -77,9 +77,9 @@ impl<O> SharedLog<O> {
         answer.ok().flatten().ok_or(Unavailable)
     }
 
-    /// Appends an entry later, without an answer. Returns whether there was space in the queue. The
-    /// entry is lost if Redis cannot be reached, so the caller must check later what has become of
-    /// it.
+    /// Appends an entry later, and does not wait for the outcome. Returns `false` if the queue is
+    /// full. If Redis cannot be reached, the entry is lost. So the caller must check later whether
+    /// the entry was applied.
     #[must_use]
     pub fn post(&self, payload: Vec<u8>) -> bool {
         let request = Request {
@@ -103,8 +103,8 @@ impl<O> SharedLog<O> {
     }
 }
 
-/// Opens the log at an address, for the state `machine`. Returns the handle, and the work that
-/// reads and writes the log: it must run in a task.
+/// Opens the log at an address. Its entries change the state `machine`. Returns the handle and a
+/// future. The future reads and writes the log, and must run in a task.
 ///
 /// # Errors
 /// When the operating system has no random bytes.

@@ -1,8 +1,10 @@
 //! A copy of the state in Redis, for a server that starts later.
 //!
-//! The log does not keep its oldest entries. So from time to time, a server writes its state at one
-//! entry to Redis. A server that starts reads the copy, and then the entries after it. The copy
-//! contains the position of its entry: a copy that does not belong to this log is of no use.
+//! The log does not keep its oldest entries. So from time to time, a server writes a copy of its
+//! state to Redis. The copy contains the position of the last entry that the server had applied.
+//!
+//! A server that starts reads the copy, and then the entries after this position. If the log does
+//! not have this position, the copy is not used.
 
 use std::time::Duration;
 
@@ -16,8 +18,9 @@ use crate::{
     trouble::Trouble,
 };
 
-/// A server writes a copy after this number of entries, but not more often than every five seconds;
-/// and in any case before the log removes entries that a starting server needs.
+/// A server writes a copy after `ENTRIES` entries, if the last copy is at least `PAUSE` old. After
+/// `MOST_ENTRIES` entries or `MOST_BYTES` bytes, it does not wait for `PAUSE`: the log could remove
+/// entries that are in no copy.
 const ENTRIES: u64 = 1000;
 const PAUSE: Duration = Duration::from_secs(5);
 const MOST_ENTRIES: u64 = 5000;
@@ -28,7 +31,7 @@ pub(crate) struct Snapshots {
     entries: u64,
     bytes: usize,
     written: Instant,
-    /// The write that is under way.
+    /// The task that writes a copy, if one runs.
     writing: JoinSet<()>,
 }
 
@@ -42,8 +45,8 @@ impl Snapshots {
         }
     }
 
-    /// Counts an entry. Returns whether to write a copy now: only the server that appended the entry
-    /// does so.
+    /// Counts an entry. Returns whether to write a copy now. Only the server that appended the
+    /// entry writes one, so not all servers write a copy at the same entry.
     pub(crate) fn due(&mut self, entry: &Entry) -> bool {
         self.entries += 1;
         self.bytes += entry.payload.len();
@@ -73,7 +76,7 @@ impl Snapshots {
     }
 }
 
-/// Reads the copy, with the position of its entry.
+/// Reads the position and the state of the copy.
 pub(crate) async fn read(
     link: &mut Link,
     address: &Address,

@@ -1,11 +1,10 @@
-//! How the connection to Redis is, for the log, `/healthz` and `/metrics`.
+//! The health of the connection to Redis, for the server's messages, `/healthz` and `/metrics`.
 //!
-//! A connection that is open says little: Redis can be frozen, or can be a replica that is
-//! cut off from its master. So the sign of health is an entry of this server that came back: it
-//! was written, and it was read. A server that has nothing to say appends an entry every two
-//! seconds for this purpose.
+//! An open connection proves little: Redis can be frozen, or can be a replica that is cut off from
+//! its master. So a server is healthy if its own entries come back from Redis. A server that has
+//! nothing else to append appends a sign of life every two seconds.
 //!
-//! The log gets one line when the state changes, not one line for each attempt.
+//! The server logs one line when the state changes, not one line for each attempt.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -17,15 +16,15 @@ use zcomm_core::{Figure, FigureKind};
 
 use crate::{entry::Entry, trouble::Trouble};
 
-/// Without an own entry for this time, the server is not healthy.
+/// If no own entry has come back for this time, the server is not healthy.
 const STALE: Duration = Duration::from_secs(6);
-/// After this time of trouble, a server answers at once that it cannot send. Before, it waits:
-/// most troubles are short.
+/// If Redis has not worked for this time, a new message fails at once. Before, a new message waits,
+/// because Redis often works again soon.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The state of the connection to Redis.
 pub struct Status {
-    /// The address of Redis, for the log.
+    /// The address of Redis, for the messages that are logged.
     place: String,
     facts: Mutex<Facts>,
 }
@@ -33,14 +32,15 @@ pub struct Status {
 struct Facts {
     reader: Result<(), Trouble>,
     writer: Result<(), Trouble>,
-    /// The word of the trouble that was logged last; `None` if the last line said that all is well.
+    /// The word of the trouble that was logged last, empty at the start; `None` if the last logged
+    /// line said that the server is connected.
     logged: Option<String>,
     /// The time at which the trouble began.
     bad_since: Option<Instant>,
     own_entry: Option<Instant>,
-    /// The number of the newest entry that this server has read, and of the newest one that it
-    /// has appended.
+    /// The number of the newest entry that this server has read.
     read: u64,
+    /// The number of the newest entry that this server has appended.
     written: u64,
     entries: u64,
     losses: u64,
@@ -64,10 +64,10 @@ impl Status {
         }
     }
 
-    /// `Err` with the reason if this server cannot reach the others now.
+    /// Whether this server can reach the other servers now.
     ///
     /// # Errors
-    /// The reason is one line, without an address and without a secret.
+    /// The reason why it cannot: one line, without an address and without a secret.
     pub fn health(&self) -> Result<(), String> {
         let facts = self.lock();
         if let Some(trouble) = facts.trouble() {
@@ -120,7 +120,7 @@ impl Status {
         ]
     }
 
-    /// Whether the trouble has lasted so long that a new message need not wait.
+    /// Whether Redis has not worked for so long that a new message fails at once.
     pub(crate) fn is_hopeless(&self) -> bool {
         let since = self.lock().bad_since;
         since.is_some_and(|since| since.elapsed() >= PATIENCE)
@@ -132,7 +132,8 @@ impl Status {
         facts.changed(&self.place);
     }
 
-    /// `state` has the number of the newest entry that this server has appended, if it is known.
+    /// `state` has the number of the newest entry that this server has appended, if that number is
+    /// known.
     pub(crate) fn writer(&self, state: Result<Option<u64>, Trouble>) {
         let mut facts = self.lock();
         if let Ok(Some(seq)) = state {

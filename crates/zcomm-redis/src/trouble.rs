@@ -1,7 +1,7 @@
 //! What can be wrong with Redis, in words.
 //!
-//! A trouble has a word and a sentence. The word is for programs and for everybody: `/healthz`
-//! shows it. The sentence is for the log: it names the address and says what to do. Neither
+//! A trouble has a word and a sentence. The word is public: `/healthz` shows the word. The
+//! sentence is for the server's log: it can name the address, and says what to do. Neither
 //! contains the password.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use std::fmt;
 use redis::{ErrorKind, RedisError};
 use zcomm_core::{ConnectError, Distrust};
 
-/// The longest text of Redis that the log repeats, in characters.
+/// The maximum length of a text from Redis in the sentence (characters).
 const MAX_DETAIL: usize = 200;
 
 const SILENT: &str = "Redis does not answer";
@@ -18,7 +18,8 @@ const CLOSED: &str = "Redis has closed the connection";
 /// Why Redis cannot be used now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// `away`, `silent`, `tls`, `unknown`, or the first word of Redis' error, e.g. `READONLY`.
+    /// `starting`, `away`, `silent`, `tls`, `unknown`, or the first word of an error from Redis,
+    /// such as `READONLY`.
     pub word: String,
     text: String,
 }
@@ -32,7 +33,7 @@ impl Trouble {
         }
     }
 
-    /// No answer came in time. Redis may be frozen, or the network is cut.
+    /// No answer came in time. Redis may be frozen, or the network may be cut.
     pub(crate) fn silent() -> Trouble {
         Trouble {
             word: "silent".into(),
@@ -40,7 +41,7 @@ impl Trouble {
         }
     }
 
-    /// The connection is to a replica, which takes no entries.
+    /// The connection is to a replica, which does not accept entries.
     pub(crate) fn replica() -> Trouble {
         Trouble::said("READONLY", "this Redis is a replica")
     }
@@ -50,7 +51,7 @@ impl Trouble {
         Trouble::said("ERR", what)
     }
 
-    /// The key contains something that this version of this program has not written.
+    /// The key contains data that this version of this program does not know.
     pub(crate) fn unknown(what: &str, key: &str) -> Trouble {
         Trouble {
             word: "unknown".into(),
@@ -62,13 +63,14 @@ impl Trouble {
         }
     }
 
-    /// Whether Redis has answered, and has refused. To try again at once would be of no use.
+    /// Whether a new attempt now would fail in the same way, because Redis answered with an error
+    /// or because TLS failed.
     pub(crate) fn is_refusal(&self) -> bool {
         !["away", "silent", "starting"].contains(&self.word.as_str())
     }
 
-    /// Adds what a new connection means that Redis closes or does not answer: only one side may use
-    /// TLS. A Redis without TLS waits for the end of a line, which TLS does not send.
+    /// Adds a possible cause if Redis closes a new connection or does not answer: perhaps only one
+    /// side uses TLS. A Redis without TLS waits for the end of a line, but TLS sends no lines.
     pub(crate) fn perhaps_tls(mut self, tls: bool) -> Trouble {
         self.text += match (self.text.as_str(), tls) {
             (CLOSED, false) => "; if it expects TLS, the address begins with rediss://",
@@ -78,7 +80,7 @@ impl Trouble {
         self
     }
 
-    /// TLS has failed, or the certificate of Redis is refused.
+    /// TLS has failed, or the certificate of Redis is not trusted.
     fn tls(text: &str, help: &str) -> Trouble {
         Trouble {
             word: "tls".into(),
@@ -141,7 +143,7 @@ impl From<RedisError> for Trouble {
         if error.is_io_error() || error.is_connection_dropped() {
             return Trouble::away(CLOSED.into());
         }
-        // The first error of several commands that were sent together.
+        // Several commands were sent together: report the first error.
         if let Some(errors) = error.clone().into_server_errors()
             && let Some((_, first)) = errors.first()
         {

@@ -1,11 +1,13 @@
 //! The writer: it appends what the clients of this server send.
 //!
-//! The requests that wait are appended together by one call. So a busy server makes large batches
-//! and Redis has little to do for each entry.
+//! The writer appends the waiting requests together, as one batch in one call. So on a busy
+//! server, the batches are large, and Redis has less work for each entry.
 //!
-//! If a connection breaks, the writer cannot know whether Redis got the last batch. It appends the
-//! batch again with the same number, and the script ignores a number that it knows. Each batch also
-//! has a deadline: a frozen Redis that wakes up must not append what a client was told is not sent.
+//! If a connection breaks, the writer cannot know whether Redis got the last batch. The writer
+//! appends the batch again with the same number, and the script ignores a number that it knows.
+//!
+//! Each batch has a deadline. After the deadline, the clients get an error. So a frozen Redis that
+//! wakes up after the deadline must not append the batch.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -24,22 +26,23 @@ use crate::{
     trouble::Trouble,
 };
 
-/// The most entries and bytes that are appended by one call. Redis does nothing else during it.
+/// A batch with this number of entries or bytes is full. Redis runs no other command during a call,
+/// so a batch must not be too large.
 const BATCH_ENTRIES: usize = 64;
 const BATCH_BYTES: usize = 1024 * 1024;
 
-/// What a client of this server wants to append.
+/// A request to append an entry.
 pub(crate) struct Request<O> {
     pub(crate) payload: Vec<u8>,
     pub(crate) deadline: Instant,
-    /// Gets the outcome when the entry has come back. `None` if nobody waits for it.
+    /// Gets the outcome when the entry has come back. `None` if no caller waits for the outcome.
     pub(crate) sender: Option<oneshot::Sender<O>>,
 }
 
 pub(crate) struct Writer<O> {
     pub(crate) address: Address,
     pub(crate) server: Arc<str>,
-    /// The epoch of the log, if this server is the first one to append.
+    /// The epoch for a new log, if this server is the first one to append to it.
     pub(crate) new_epoch: String,
     pub(crate) requests: mpsc::Receiver<Request<O>>,
     pub(crate) pending: Pending<O>,
@@ -56,7 +59,7 @@ impl<O: Send> Writer<O> {
         loop {
             let batch = match timeout_at(alive_at, self.requests.recv()).await {
                 Ok(Some(request)) => self.batch(request),
-                // Nobody can send any more, so only the signs of life are left.
+                // All handles are dropped, so no request can come. Append only signs of life.
                 Ok(None) => {
                     tokio::time::sleep_until(alive_at).await;
                     self.sign_of_life()
@@ -79,7 +82,7 @@ impl<O: Send> Writer<O> {
         };
         let (mut bytes, mut next) = (0, Some(request));
         while let Some(request) = next {
-            // Do not append what comes too late: the client was told that it was not sent.
+            // Skip a request that is too late: its client has got an error already.
             let told = request
                 .sender
                 .as_ref()
@@ -119,11 +122,12 @@ impl<O: Send> Writer<O> {
             let trouble = match tried.unwrap_or_else(|_| Err(Trouble::silent())) {
                 Ok(Answer::Done(seq)) => return self.status.writer(Ok(Some(seq))),
                 Ok(Answer::Known) => return self.status.writer(Ok(None)),
-                // The clock of Redis was set forward, or Redis was slow. The clock is known now.
+                // The clock of Redis was set forward, or Redis was slow. The answer contains the
+                // time in Redis, so the next attempt has a correct deadline.
                 Ok(Answer::Late) => Trouble::silent(),
                 Err(trouble) => {
-                    // Without an answer, the connection is of no use: the answer may still come. A
-                    // replica stays a replica, but the name may lead to the new master.
+                    // Drop a connection that got no answer. Also drop a connection to a replica: a
+                    // new connection to the same name may lead to the new master.
                     if !trouble.is_refusal() || trouble.word == "READONLY" {
                         self.link = None;
                     }
@@ -133,7 +137,7 @@ impl<O: Send> Writer<O> {
             if trouble.is_refusal() || Instant::now() >= batch.deadline {
                 break trouble;
             }
-            // An error: the deadline is over.
+            // `Err` means that the deadline came during the delay.
             if timeout_at(batch.deadline, backoff.wait()).await.is_err() {
                 break trouble;
             }

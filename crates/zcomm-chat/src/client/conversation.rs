@@ -235,7 +235,7 @@ impl Conversation {
         true
     }
 
-    /// Sets the position after a gap. The next connection then does not ask for lost messages. The
+    /// Sets the position after a gap, so the next connection does not ask for lost messages. The
     /// position goes back if the log that the client saw is lost.
     fn gap(&mut self, log: &Log, epoch: &str, to: Option<u64>) {
         if let Some(current) = self.epoch_of(log) {
@@ -350,7 +350,7 @@ mod tests {
         conversation.apply(&stamped(joined), Instant::now());
     }
 
-    /// A client in the lobby of epoch `a`, which has seen nine messages there.
+    /// A client that has seen nine messages in the lobby of epoch `a`.
     fn at_nine() -> Conversation {
         let mut conversation = Conversation::default();
         conversation.join(LOBBY);

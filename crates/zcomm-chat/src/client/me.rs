@@ -1,7 +1,7 @@
-//! Who the client is for the server.
+//! The client's identity at the server.
 //!
-//! A message that the client sends comes back with the client's id. After a new session, the client
-//! has another id, and its older messages still have the older one. So it remembers both.
+//! A message that the client sends comes back with the client's id. In a new session, the client
+//! gets a new id, but its older messages keep the older id. So the client remembers its last ids.
 
 use std::collections::VecDeque;
 
@@ -21,7 +21,7 @@ pub(crate) struct Me {
 
 impl Me {
     /// The client ids of this epoch, including `newest`. In a new epoch, the server counts client
-    /// ids from 1 again, so the ids of the old epoch are dropped.
+    /// ids from 1 again. So the client drops the ids of the old epoch.
     pub(crate) fn client_ids(
         before: Option<&Me>,
         epoch: &str,

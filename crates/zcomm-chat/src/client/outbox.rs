@@ -7,7 +7,7 @@
 //! lost.
 //!
 //! The client sends one message at a time and waits for its ack. So the messages stay in order
-//! when a connection breaks, and the client does not send too fast for the rate limit.
+//! when a connection breaks. The client also stays below the rate limit.
 
 use std::{collections::VecDeque, time::Duration};
 

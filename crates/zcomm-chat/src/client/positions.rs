@@ -6,7 +6,8 @@
 //! that arrives twice.
 //!
 //! Each log has an *epoch*. After a restart, the server uses new epochs and counts from 1 again.
-//! If the client ignored the epoch, it would drop all new messages: their numbers are small.
+//! The new numbers are smaller than the last number that the client saw. If the client ignored
+//! the epoch, it would drop the new messages.
 
 use std::collections::HashMap;
 

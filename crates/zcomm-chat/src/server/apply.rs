@@ -213,7 +213,7 @@ impl ChatState {
     }
 
     /// Subtracts the sender from the recipients, because a log counts the sender, too. A log counts
-    /// only the readers of this server; for several servers, `everybody` counts.
+    /// only the readers of this server. For several servers, `everybody` counts the readers of all.
     fn without_sender(&self, appended: Appended, everybody: impl Fn() -> usize) -> Appended {
         let recipients = match self.is_shared() {
             true => everybody(),
@@ -248,7 +248,8 @@ mod tests {
     use proptest::prelude::*;
     use zcomm_core::Token;
 
-    /// A command of one of a few sessions, rooms and ids, so that many commands meet.
+    /// Commands with only a few sessions, rooms and ids, so many commands affect the same session
+    /// or room.
     fn commands() -> impl Strategy<Value = Vec<(u8, Command)>> {
         let session = 1..6_u64;
         let room = prop_oneof!["lobby", "a", "b"];
@@ -313,7 +314,7 @@ mod tests {
                 server: name.into(),
                 here: *server == here,
             };
-            // A command is written and read on its way through Redis.
+            // Redis stores a command as JSON, so write and read it here, too.
             let written = serde_json::to_vec(command).unwrap();
             state.apply(serde_json::from_slice(&written).unwrap(), &from, time);
         }
@@ -324,7 +325,7 @@ mod tests {
     }
 
     proptest! {
-        /// Also a server that starts in the middle, with a copy.
+        /// This is also true for a server that starts in the middle, with a copy of the state.
         #[test]
         fn servers_that_apply_the_same_commands_have_the_same_state(commands in commands()) {
             let new = || ChatState::shared("epoch_of_it", &[], 0);

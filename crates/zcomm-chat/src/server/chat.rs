@@ -3,10 +3,10 @@
 //! A **room** has two logs. One log contains its messages, which are kept. The other log
 //! contains its events (a member enters, leaves or types), which are soon useless.
 //!
-//! A **session** stores a person's name, the private messages to this person (the inbox), and
-//! the ids of the last messages that this person sent. The server keeps the session for two
-//! minutes after the connection breaks. A person who reconnects in time gets the name and the
-//! private messages again. The session ends at once when the client closes with code 1000.
+//! A **session** stores three things: a person's name, the direct messages to this person (the
+//! inbox), and the ids of the last messages that this person sent. The server keeps the session
+//! for two minutes after the connection breaks. A person who reconnects in time gets the name and
+//! the direct messages again. The session ends at once when the client closes with code 1000.
 //!
 //! A **connection** has a cursor on each log: the position of the next message to send.
 //!
@@ -17,11 +17,11 @@
 //!                    server's log ───┘
 //! ```
 //!
-//! Read `room`, then `resume`, `session` and `sessions`, `rooms`, `command`, `state` and `apply` (which
-//! changes the state by commands), `local`, and last `person` and `requests`, which use them all.
+//! Read `room`, then `resume`, `session` and `sessions`, `rooms`, `command`, `state` and `apply`
+//! (which applies the commands to the state), `local`, and last `person` and `requests`.
 //!
-//! The chat of a server alone is in the memory of its process, and ends with the process. Several
-//! servers share a log of commands in Redis: see `replica`.
+//! A chat of one server is in the memory of the server's process, and ends with the process. If
+//! several servers are one chat, they share a log of commands in Redis: see `replica`.
 
 use std::sync::Arc;
 
@@ -46,18 +46,18 @@ use crate::{
 /// 1013: the server cannot do this now. A client connects again later.
 const TRY_AGAIN_LATER: u16 = 1013;
 
-/// A person and the first messages to send to it.
+/// The result of a login: the person, if the login worked, and the first messages to send.
 type LoggedIn = (Option<Person>, Vec<ServerMessage>);
 
-/// What the server must know after a login.
+/// What the server remembers about a login until the outcome of the login is known.
 struct AskedFor {
-    /// The text of the secret, if a new session was opened.
+    /// The text of the secret, for the case that the login opens a new session.
     new_secret: String,
     /// Why the client cannot have the name that it asked for.
     refused: Option<Fault>,
 }
 
-/// A chat. All clones of it share one state.
+/// A chat. All clones share one state.
 #[derive(Clone)]
 pub struct Chat {
     local: Arc<Local>,
@@ -85,12 +85,12 @@ impl Chat {
         })
     }
 
-    /// Makes this chat one of several servers, which are one chat, if the settings of the server
-    /// name a Redis. Otherwise changes nothing. All servers need the same `WEBSOCKET_TOKENS`.
+    /// If the settings of the server name a Redis, the server becomes one of several servers that
+    /// are one chat. Otherwise changes nothing. All servers need the same `WEBSOCKET_TOKENS`.
     ///
-    /// While Redis is away, clients that are connected stay; a message gets the fault
-    /// [`Unavailable`](crate::envelope::Code::Unavailable), and a new connection is closed with
-    /// 1013.
+    /// While Redis cannot be reached, connected clients stay connected. The answer to a message is
+    /// the fault [`Unavailable`](crate::envelope::Code::Unavailable). The server closes a new
+    /// connection with code 1013.
     ///
     /// # Errors
     /// [`Setting`](zcomm_core::Error::Setting) for a wrong address of Redis.
@@ -107,7 +107,7 @@ impl Chat {
         let (health, figures) = (Arc::clone(log.status()), Arc::clone(log.status()));
         let server_name = log.server().into();
         self.local.set_state(ChatState::shared("", &[], 0));
-        // The chat has not been used before, so nothing is set.
+        // `set` does not fail here, because the chat has not been used before.
         self.local.origin.set(Origin::here(server_name)).ok();
         self.local.shared.set(log.clone()).ok();
         let local = Arc::clone(&self.local);
@@ -118,7 +118,7 @@ impl Chat {
             .at_end(async move { local.say_goodbye(&log).await }))
     }
 
-    /// Returns a function that makes a gap message: it names lost messages of the server's log.
+    /// Returns a function that makes a gap message for lost messages of the server's log.
     pub fn gap_words(&self) -> impl Fn(u64, u64) -> Message + Send + Sync + 'static {
         let epoch = self.local.state().epoch.clone();
         move |from, to| resume::gap(SERVER_LOG, &epoch, from, Some(to)).into()
@@ -130,9 +130,11 @@ impl Chat {
         move || chat.local.state().figures()
     }
 
-    /// Sends a client its name, its session, and what it missed since its last connection. If
-    /// the name or a position in the address is refused, sends the client the reason, closes the
-    /// connection with code 1008 and returns `None`.
+    /// Sends a client its name, its session, and what it missed since its last connection.
+    ///
+    /// If the name or a position in the address is refused, sends the reason, closes the connection
+    /// with code 1008 and returns `None`. If the server cannot reach the other servers of the chat,
+    /// does the same with code 1013.
     ///
     /// # Errors
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
@@ -142,7 +144,7 @@ impl Chat {
             connection.close(CloseReason::POLICY, "Bad position");
             return Ok(None);
         }
-        // This fails if an earlier connection has set them.
+        // This fails if an earlier connection has set the clients.
         self.local.clients.set(connection.clients().clone()).ok();
         let (person, answers) = match self.local.shared.get() {
             None => self.log_in(connection)?,
@@ -166,7 +168,7 @@ impl Chat {
     /// Logs a client in at a server that is alone.
     fn log_in(&self, connection: &mut Connection) -> Result<LoggedIn> {
         let state = self.local.state();
-        // This fails if an earlier connection has set it.
+        // This fails if an earlier connection has set the log.
         state.log.set(connection.hub().clone()).ok();
         let (request, asked) = self.request(&state, connection)?;
         let outcome = self.local.run(&state, Command::LogIn(request));
@@ -262,7 +264,8 @@ impl Chat {
         connection: &mut Connection,
     ) -> Vec<ServerMessage> {
         let heartbeat = &self.local.heartbeat;
-        // A login sets the log of the broadcasts, so this is never the server's own log by mistake.
+        // The log is set: a server alone sets it in `log_in`, and a shared state always has it. So
+        // `unwrap_or` never returns the hub here.
         let log = state.log.get().unwrap_or(connection.hub()).clone();
         let inbox = &login.session.inbox;
         let resumed = login.resumed;
@@ -295,7 +298,7 @@ impl Chat {
 /// The fault for a position in the address that the server cannot have written.
 fn bad_position(connection: &Connection) -> Option<Fault> {
     let wrong = ["direct", "broadcast"].into_iter().find(|log| {
-        // A client without a position may send an empty one.
+        // A client without a position may send an empty text.
         let position = connection.query(log);
         let position = position.filter(|position| !position.is_empty());
         position.is_some_and(|position| Seen::parse(position).is_none())
@@ -303,8 +306,9 @@ fn bad_position(connection: &Connection) -> Option<Fault> {
     wrong.map(Fault::bad_position)
 }
 
-/// Reads a position from the address of a client. Its epoch is in the ticket of the client's
-/// session (see [`Ticket`]). Returns `None` if the address has no position or no ticket.
+/// Reads a position from the address of a client. The epoch of the position is in the ticket of
+/// the client's session (see [`Ticket`]). Returns `None` if the address has no position or no
+/// ticket.
 fn last<'a>(connection: &'a Connection, name: &str, log: &Hub) -> Option<Last<'a>> {
     let ticket = connection.query("session").and_then(Ticket::parse)?;
     let seen = connection.query(name).and_then(Seen::parse)?;

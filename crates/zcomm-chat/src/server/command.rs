@@ -1,11 +1,14 @@
 //! The commands that change a chat.
 //!
 //! Everything that another person can see is a command: to log in, to enter a room, to say
-//! something. A server alone applies a command at once. If several servers are one chat, all of
-//! them apply the same commands in the same order, and so come to the same state. For that, the
-//! result of a command follows from the state, the command and its time only. A command never
-//! reads a clock, and makes no random number. A command with an unknown name or field comes from a
-//! newer version of this program. It is not skipped: see `replica`.
+//! something. A server alone applies a command at once. If several servers are one chat, all
+//! servers apply the same commands in the same order. So all servers come to the same state.
+//!
+//! This works only if the result of a command depends on nothing but the state, the command and
+//! the command's time. A command never reads a clock, and makes no random number.
+//!
+//! A command with an unknown name or field comes from a newer version of this program. A server
+//! must not skip this command: see `replica`.
 
 use std::{ops::Range, sync::Arc};
 
@@ -22,7 +25,7 @@ use crate::{
     },
 };
 
-/// What a client of the server asks for.
+/// A change of the chat. A client or a server asks for it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Command {
@@ -67,10 +70,11 @@ pub(crate) enum Command {
         text: String,
         id: Option<String>,
     },
-    /// A server stops. Its people leave their rooms, and can come back at another server.
+    /// A server stops. The people on this server leave their rooms, and can reconnect to another
+    /// server.
     Stop,
-    /// Everything starts anew, because Redis has lost entries after this one. The state then has
-    /// this epoch.
+    /// The chat begins anew with a new `epoch`, because Redis has lost entries. When a server
+    /// noticed the loss, `after` was the number of the newest entry.
     Begin { epoch: String, after: u64 },
     /// A person is typing.
     Typing {
@@ -93,15 +97,15 @@ pub(crate) struct LogIn {
     pub(crate) secret: Token,
 }
 
-/// The result of a command, for the client that asked.
+/// The result of a command, for the client that sent it.
 pub(crate) enum Outcome {
     /// `None` if no session was resumed and the name cannot be used.
     LoggedIn(Option<Login>),
     Entered(Result<Entered, Fault>),
-    /// The ack of a message with an id.
+    /// The ack; `None` if the message has no id.
     Said(Result<Option<ServerMessage>, Fault>),
     Done,
-    /// The command was for a state that is gone.
+    /// The command was for an older state, which was replaced.
     Stale,
 }
 

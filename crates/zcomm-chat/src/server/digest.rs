@@ -1,4 +1,4 @@
-//! Writes the digest of a secret as text. The secret itself is in no store.
+//! Writes the digest of a secret as text, and reads it. The secret itself is never written.
 
 use serde::{Deserialize, Deserializer, Serializer, de};
 use zcomm_core::Token;

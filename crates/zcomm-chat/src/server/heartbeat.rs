@@ -1,8 +1,8 @@
 //! Sends a heartbeat to web pages.
 //!
 //! A browser answers WebSocket pings itself, and a page cannot receive pings. So the chat sends
-//! a message at regular intervals: it shows a page that the connection works. One task writes
-//! the message into a log that all connections read. If each connection had its own timer, ten
+//! a message at regular intervals, which shows a page that the connection works. One task writes
+//! this message into a log that all connections read. If each connection had its own timer, ten
 //! thousand connections would need ten thousand timers.
 //!
 //! A page reconnects when two heartbeats are missing (`chat_wire.js`). The heartbeat task
@@ -38,7 +38,7 @@ impl Heartbeat {
     pub(crate) fn new(period: Duration) -> Heartbeat {
         let clients = Arc::<OnceLock<Clients>>::default();
         let connected = Arc::clone(&clients);
-        // A connection that is too slow for the log gets one new heartbeat instead.
+        // A connection that is too slow for the log gets one new heartbeat for the lost ones.
         let newest = move |_, _| heartbeat(connected.get()).into();
         Heartbeat {
             log: Hub::with_gap_words(LIMITS, newest),

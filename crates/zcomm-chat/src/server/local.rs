@@ -25,24 +25,24 @@ use crate::{
     },
 };
 
-/// The server closes an older connection with this code when a newer one uses its session.
+/// The server closes a connection with this code when a newer connection uses the same session.
 /// Codes 4000 to 4999 are for applications (RFC 6455 section 7.4.2).
 const REPLACED: u16 = 4001;
-/// The client of several servers that cannot reach each other tries again after this time.
+/// If a server cannot reach the other servers, a client can send its message again after this time.
 const RETRY: Duration = Duration::from_secs(1);
-/// A new client waits for this time until the state can be used, e.g. after a start of the server.
+/// The longest time that a new client waits until the state can be used, for example at the start.
 const READY: Duration = Duration::from_secs(2);
 
 /// One server of a chat.
 pub(crate) struct Local {
-    /// The state. Of several servers, a loss in Redis replaces it.
+    /// The state. If several servers share it, they replace it after a loss in Redis.
     state: Mutex<Arc<ChatState>>,
     pub(crate) started: Instant,
     pub(crate) heartbeat: Heartbeat,
     /// The connected clients. Set when the first client is connected.
     pub(crate) clients: OnceLock<Clients>,
     pub(crate) origin: OnceLock<Origin>,
-    /// Whether the state of several servers can be used.
+    /// Whether the state that several servers share can be used.
     ready: watch::Sender<bool>,
     /// The log of several servers; not set for a server alone.
     pub(crate) shared: OnceLock<SharedLog<Outcome>>,
@@ -52,7 +52,8 @@ pub(crate) struct Local {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Envelope {
-    /// The state that the command is for. A command for another state would reach other people.
+    /// The epoch of the state that the command is for. In another state, the session numbers of the
+    /// command belong to other people.
     pub(crate) epoch: String,
     pub(crate) command: Command,
 }
@@ -86,10 +87,10 @@ impl Local {
             .send_if_modified(|known| std::mem::replace(known, ready) != ready);
     }
 
-    /// Waits until the state of several servers can be used.
+    /// Waits until the state that several servers share can be used.
     ///
     /// # Errors
-    /// A fault after two seconds.
+    /// A fault if this takes more than two seconds.
     pub(crate) async fn when_ready(&self) -> Result<(), Fault> {
         let mut ready = self.ready.subscribe();
         let wait = timeout(READY, ready.wait_for(|ready| *ready));
@@ -105,10 +106,10 @@ impl Local {
         outcome
     }
 
-    /// Gives a command to all servers, and waits until this server has applied it.
+    /// Gives a command to all servers, and waits until this server has applied the command.
     ///
     /// # Errors
-    /// A fault if the other servers cannot be reached, or if the state is gone.
+    /// A fault if the other servers cannot be reached, or if the state was replaced.
     pub(crate) async fn send(
         &self,
         log: &SharedLog<Outcome>,
@@ -124,19 +125,20 @@ impl Local {
         }
     }
 
-    /// Runs a command whose outcome nobody needs.
+    /// Runs a command without an answer to a client.
     pub(crate) fn post(&self, state: &ChatState, command: Command) {
         match self.shared.get() {
             None => drop(self.run(state, command)),
-            // If this fails, the server notices at its next sign of life that the client is gone.
+            // A lost command does no harm. `replica` sends `End` and `Begin` again, and a typing
+            // notice may be lost.
             Some(log) => drop(log.post(envelope(&state.epoch, command))),
         }
     }
 
-    /// Tells the other servers that this server stops, so that they do not wait for its people.
+    /// Tells the other servers that this server stops, so they remove its people from the rooms.
     pub(crate) async fn say_goodbye(&self, log: &SharedLog<Outcome>) {
         let epoch = self.state().epoch.clone();
-        // Ignores an error: the other servers notice in eight seconds that this one is gone.
+        // Ignores an error: the other servers notice after eight seconds that this server is gone.
         log.append(envelope(&epoch, Command::Stop)).await.ok();
     }
 
@@ -145,7 +147,7 @@ impl Local {
         let wall = OffsetDateTime::now_utc();
         let clock = match self.shared.get() {
             None => self.started.elapsed(),
-            // Of several servers, the clock of Redis counts, which is about the same.
+            // Several servers use the clock of Redis. The clock of this server is about the same.
             Some(_) => (wall - OffsetDateTime::UNIX_EPOCH).unsigned_abs(),
         };
         Moment {
@@ -179,7 +181,7 @@ fn envelope(epoch: &str, command: Command) -> Vec<u8> {
     serde_json::to_vec(&Envelope { epoch, command }).unwrap_or_default()
 }
 
-/// The answer to a message that the other servers did not get.
+/// The answer to a client when this server cannot reach the other servers.
 pub(crate) fn unavailable() -> Fault {
     let why = "this server cannot reach the other servers now: send the message again later, with \
                the same id";

@@ -1,6 +1,6 @@
 //! A copy of a log of the chat, for a server that starts later.
 //!
-//! A copy has the newest messages only. A client that missed more than these gets a gap.
+//! A copy has only the newest messages. A client that missed older messages gets a gap message.
 
 use serde::{Deserialize, Serialize};
 use zcomm_core::{Hub, Message};

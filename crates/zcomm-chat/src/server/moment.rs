@@ -1,7 +1,7 @@
 //! The time of a command.
 //!
-//! A command that reads the clock itself would have another result on another server. So a command
-//! gets its time with it, and the digest of its entry.
+//! If a command read the clock itself, the command would have another result on each server. So
+//! each command comes with its time, and with the digest of its entry in the shared log.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use crate::envelope::Digest;
 /// The time of a command.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
-    /// To measure how long something lasts: the time since a fixed moment. It never goes backwards.
+    /// The time since a fixed moment, to measure durations. It never goes back.
     pub(crate) clock: Duration,
-    /// To show in messages.
+    /// The date and time to show in messages.
     pub(crate) wall: OffsetDateTime,
     /// The digest of the entry in the log of several servers. `None` at a server alone.
     pub(crate) digest: Option<Digest>,

@@ -1,8 +1,8 @@
 //! Handles the messages of one client.
 //!
 //! The server answers a request, acknowledges a message with an id, and explains a mistake.
-//! Other messages need no answer. No client waits for another client, because the server appends
-//! a message to a log, and each client's connection reads the log at its own speed.
+//! Other messages need no answer. The server appends a message to a log, and each client's
+//! connection reads the log at its own speed. So no client waits for another client.
 //!
 //! The fifth wrong message within ten seconds ends the connection. A client may send a number
 //! of messages at once, the burst (see `rate_limit`). After half of the burst, the server asks
@@ -104,7 +104,8 @@ impl Person {
         answers.unwrap_or_else(|fault| self.mistake(fault))
     }
 
-    /// The answers of one of several servers. It waits until the other servers have the command.
+    /// The answers of one of several servers. Waits until this server has read the command from the
+    /// shared log.
     async fn answers_of_all(
         &mut self,
         log: SharedLog<Outcome>,
@@ -171,14 +172,15 @@ pub(crate) enum Asked {
 
 /// What to do with the outcome of a command.
 pub(crate) enum Then {
-    /// Subscribe to a room. The second value is the last position that the client saw.
+    /// Subscribe to a room. The second value is the last position that the client saw, with its
+    /// epoch.
     Join(String, Option<(String, Seen)>),
     Leave(String),
     Answer,
 }
 
-/// Sends these messages in order. It encodes all messages before the first `await`, because a
-/// value that is needed after an `await` adds memory to the task of each connection.
+/// Sends these messages in order. A value that is needed after an `await` adds memory to the task
+/// of each connection. So this function encodes all messages before the first `await`.
 pub(crate) async fn send(messages: Vec<ServerMessage>, to: &mut Connection) -> Result<()> {
     let encoded: Vec<_> = messages.into_iter().map(Message::from).collect();
     for message in encoded {

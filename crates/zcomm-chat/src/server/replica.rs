@@ -1,17 +1,18 @@
-//! The state of a chat that several servers have.
+//! The state of a chat that several servers share.
 //!
 //! Every server applies the commands in the order of the log, and so has the same rooms, sessions
-//! and inboxes. A client can resume its session at any server. The server where a client is
-//! connected answers the client, with the outcome of its own state.
+//! and inboxes. A client can resume its session at any server. Each server answers its own clients
+//! with the outcomes of its own state.
 //!
-//! If Redis has lost entries, the state of this server contains what is lost for the others. A
-//! client that continued from there would miss messages and not know it. So the chat begins anew,
-//! with another epoch, as after a restart of a server that is alone: clients connect again, and are
-//! told a gap for each log.
+//! If Redis has lost entries, a server may have applied commands that other servers cannot read any
+//! more. A client that continued from this state would miss messages without a notice. So the chat
+//! begins anew with another epoch, as after a restart of a single server. Clients reconnect, and
+//! get a gap message for each log.
 //!
 //! A newer version of this program may write a command that this version does not know. If this
-//! server skipped the command, its state would differ from that of the others. So it stops reading,
-//! `/healthz` is red, and its clients connect again, to another server if a proxy sends them there.
+//! server skipped the command, its state would differ from the state of the other servers. So it
+//! stops at the command, `/healthz` reports an error, and all its connections are closed. A proxy
+//! that checks `/healthz` sends the clients to another server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,8 +37,9 @@ pub(crate) struct Replica {
     pub(crate) local: Arc<Local>,
     /// Names that belong to tokens. All servers have the same settings.
     pub(crate) reserved: Vec<String>,
-    /// After a loss: the epoch before it, and the newest entry at that time. If the entries up to
-    /// this one bring no other epoch, this server begins one.
+    /// After a loss: the epoch before the loss, and the number of the newest entry that Redis still
+    /// has. If the entries up to this number bring no other epoch, this server begins a new epoch.
+    /// The first value is empty if earlier commands are missing.
     pub(crate) lost: Option<(String, u64)>,
 }
 
@@ -97,7 +99,7 @@ impl Machine for Replica {
                 true
             }
             Start::Newest => {
-                // Earlier commands are missing, so this state is of no use.
+                // Earlier commands are missing, so the state cannot be used.
                 self.lost = Some((String::new(), end));
                 true
             }
@@ -106,7 +108,7 @@ impl Machine for Replica {
 }
 
 impl Replica {
-    /// Whether earlier commands are missing, so that only a new beginning helps.
+    /// Whether earlier commands are missing, so the chat must begin anew.
     fn is_behind(&self) -> bool {
         self.lost
             .as_ref()
@@ -124,7 +126,8 @@ impl Replica {
         let gone = state.heard(&entry.server, entry.time, time);
         let own = self.local.shared.get().map(|log| log.server());
         if gone.iter().any(|server| Some(server.as_str()) == own) {
-            // This server was frozen. Its people are out of their rooms, and can come back.
+            // All servers have counted this server as gone, for example because it was frozen. Its
+            // people are no longer in their rooms, so they must reconnect.
             self.close_all(ANEW);
         }
         let Some(Envelope { epoch, command }) = command else {
@@ -149,7 +152,7 @@ impl Replica {
         outcome
     }
 
-    /// Ends the logins of clients that are gone: the command that said so was lost.
+    /// Ends the logins of clients that are no longer connected: their command `End` was lost.
     fn end_missing(&self, state: &ChatState) {
         let (Some(clients), Some(log)) = (self.local.clients.get(), self.local.shared.get()) else {
             return;
@@ -168,7 +171,7 @@ impl Replica {
     }
 
     /// After a loss, begins anew as soon as it is clear that no other server has done so. If the
-    /// command is lost, tries again at the next sign of life.
+    /// command `Begin` is lost, tries again at this server's next sign of life.
     fn after_loss(&mut self, entry: &Entry) {
         let Some((epoch, end)) = &self.lost else {
             return;
@@ -200,7 +203,8 @@ impl Replica {
         if self.is_behind() || self.local.state().began() <= after {
             let state = ChatState::shared(epoch, &self.reserved, seq);
             self.local.set_state(state);
-            // After a loss, all clients are closed already, and new ones wait for this moment.
+            // After a loss, the old connections are closed already, and new clients wait for the
+            // new state.
             if self.lost.take().is_none() {
                 self.close_all(ANEW);
             }
@@ -215,7 +219,7 @@ impl Replica {
     }
 }
 
-/// The epoch of a chat is that of its log, in the form that a ticket can contain.
+/// The first epoch of a chat is the epoch of its log. It has the form that a ticket can contain.
 fn epoch_of(entry: &Entry) -> &str {
     &entry.position.epoch
 }

@@ -1,8 +1,8 @@
 //! What each message of a client asks for, and what its outcome means for the client.
 //!
 //! A request has two halves. The first half checks the message and makes a command. The second half
-//! answers the client with the outcome. Between them, one of several servers waits until the
-//! command has come back from all servers.
+//! answers the client with the outcome. If several servers are one chat, the server waits between
+//! the halves until the command has come back from Redis.
 
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ use crate::{
 
 /// The maximum number of rooms that a client can be in.
 const MAX_ROOMS: usize = 8;
-/// The shortest time between two typing notices of a person. The server drops other notices.
+/// The shortest time between two typing notices of a person. The server drops a notice that comes
+/// too soon.
 const TYPING_PAUSE: Duration = Duration::from_secs(1);
 
 impl Person {
@@ -158,7 +159,8 @@ impl Person {
         vec![ServerMessage::Left { room: name }]
     }
 
-    /// Tells the others that the person is typing. Nobody waits for this notice, and it may be lost.
+    /// Tells the other members that the person is typing. The client gets no answer, and the notice
+    /// may be lost.
     fn typing(&mut self, room: String) -> Answers {
         self.check_joined(&room)?;
         let now = Instant::now();

@@ -5,9 +5,9 @@
 //! sends exactly these messages. Otherwise the server sends a gap message, which names the lost
 //! positions. After the gap message, the client starts like a new client.
 //!
-//! If several servers are one chat, the position also has the digest of the message there. If the
-//! log has another message at this position, then messages that the client saw are lost, and others
-//! have their positions. The epoch is the same, but for this client the log is another one.
+//! If several servers are one chat, the client also sends the digest of the message at its
+//! position. If the log has another message at this position, messages that the client saw are
+//! lost, and other messages have their positions. The server treats this like another epoch.
 //!
 //! The decisions are pure functions, so a test can check every case.
 
@@ -37,8 +37,8 @@ impl<'a> Last<'a> {
     /// Compares what a client has seen with this log.
     pub(crate) fn of(log: &Hub, epoch: &'a str, seen: Seen) -> Last<'a> {
         let seq = seen.seq.0;
-        // A message that the log no longer has cannot be compared. Then the client gets a gap
-        // anyway, because messages after it are missing, too.
+        // Before the start of the log, messages after this position are missing, too. Then the
+        // client gets a gap message in any case, so its digest is not compared.
         let shown = seen.digest.filter(|_| seq >= log.held().start);
         Last {
             epoch,
@@ -307,7 +307,7 @@ mod tests {
         assert_eq!(inbox(true, 3, Some(of("2:bbbb0002"))), (0, lost));
     }
 
-    /// What the log no longer has is a gap, as without a digest.
+    /// A position before the start of the log gives a gap message, as without a digest.
     #[test]
     fn a_digest_that_is_too_old_to_compare_is_no_evidence() {
         let log = Hub::default();

@@ -3,8 +3,10 @@
 //! A room has two logs. The first log contains messages. A new member gets the last messages,
 //! and a member that reconnects gets the messages that it missed. The second log contains
 //! events (a member enters, leaves or types), which are soon useless. If both were in one log,
-//! many events would push messages out. A member that is too slow is told which messages are
-//! lost. If it misses events, it gets the current list of members instead.
+//! many events would push messages out.
+//!
+//! A member that is too slow gets a gap message for lost messages. For lost events, the member
+//! gets the current list of members.
 //!
 //! A member is a session. The room stores the member's newest login. So an older connection
 //! that ends late does not remove the member.
@@ -40,7 +42,7 @@ const TYPING_SECONDS: u64 = 5;
 /// The maximum number of names in a list of members.
 const MAX_USERS: usize = 100;
 
-/// A copy of a room has at most this number of bytes of its messages.
+/// A copy of a room has messages of at most this number of bytes.
 const COPIED: usize = 64 * 1024;
 
 /// A copy of a room.
@@ -126,7 +128,7 @@ impl Room {
         }
     }
 
-    /// The room of a copy.
+    /// Makes a room from a copy.
     pub(crate) fn from_image(image: RoomImage) -> Room {
         let room = Room::new(&image.name, image.epoch, image.empty_since);
         image.messages.restore(&room.messages);
@@ -190,7 +192,7 @@ impl Room {
         lock(&self.members).by_number.contains_key(&session)
     }
 
-    /// Sends a message to all members. The sender gets it, too, and sees every position.
+    /// Sends a message to all members. The sender also gets the message, so no position is missing.
     pub(crate) fn say(
         &self,
         session: &Session,

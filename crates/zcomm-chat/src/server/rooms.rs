@@ -114,13 +114,13 @@ impl Rooms {
     pub(crate) fn image(&self) -> RoomsImage {
         let table = self.lock();
         let mut rooms: Vec<_> = table.rooms.values().map(|room| room.image()).collect();
-        // A map has no order, but equal states have equal copies.
+        // A map has no order, but equal states must have equal copies.
         rooms.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         let made = table.made;
         RoomsImage { made, rooms }
     }
 
-    /// Replaces all rooms by those of a copy.
+    /// Replaces all rooms with the rooms of a copy.
     pub(crate) fn restore(&self, image: RoomsImage) {
         let mut table = self.lock();
         table.made = image.made;

@@ -1,11 +1,12 @@
-//! The servers of a chat: which of them run.
+//! The list of the servers of a chat that run.
 //!
-//! A server that runs appends an entry at least every two seconds. A server that is killed says no
-//! goodbye, so its people would stay in the rooms for ever. So each server counts the time without
-//! an entry of each other server. A server that is stopped says goodbye.
+//! A server that stops says goodbye. A server that is killed cannot say goodbye, and its people
+//! would stay in the rooms for ever. So each server measures the time since the last entry of each
+//! other server. A running server appends an entry at least every two seconds.
 //!
-//! The time counts only while entries come. If Redis is away for a minute, no server has appended
-//! anything, and all of them run. So a pause between two entries counts as three seconds at most.
+//! While Redis cannot be reached, no server can append an entry, although all servers run. So the
+//! time between two entries counts as three seconds at most.
+//!
 //! All servers read the same entries with the same times, so all of them remove the same people at
 //! the same entry.
 
@@ -15,13 +16,13 @@ use serde::{Deserialize, Serialize};
 
 /// A server without an entry for this time is gone (milliseconds).
 const GONE: u64 = 8000;
-/// The longest pause that counts (milliseconds).
+/// A longer time between two entries counts as this time (milliseconds).
 const PAUSE: u64 = 3000;
 
-/// The servers that run, with the time of their last entry.
+/// The servers that run. `heard` has the value of `flow` at the last entry of each server.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Servers {
-    /// The time that counts, in milliseconds.
+    /// The sum of the times between entries that count (milliseconds).
     flow: u64,
     /// The time of the last entry, by the clock of Redis.
     last: u64,
@@ -29,7 +30,7 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// An entry of this server, with its time. Returns the servers that are gone.
+    /// Records the time of an entry of `server`. Returns the servers that are gone.
     pub(crate) fn heard(&mut self, server: &str, time: u64) -> Vec<String> {
         if self.last > 0 {
             self.flow += time.saturating_sub(self.last).min(PAUSE);
@@ -45,7 +46,7 @@ impl Servers {
         gone
     }
 
-    /// A server has said that it stops.
+    /// Removes a server that has said goodbye.
     pub(crate) fn stopped(&mut self, server: &str) {
         self.heard.remove(server);
     }

@@ -1,12 +1,12 @@
 //! A session: what the server stores about a person, even while the person has no connection.
 //!
-//! When a connection breaks, a person must not lose the name and the private messages, and no
-//! message may be delivered twice. So the session stores the name, the inbox and the last
-//! message ids. The inbox, with the private messages, is a normal log with one reader.
+//! The inbox is a log with the direct messages to this person. The session also stores the name,
+//! and the ids of the last messages that the person sent. So a person whose connection breaks
+//! keeps the name and the direct messages.
 //!
 //! A sender that gets no ack cannot know whether the message or the ack was lost. So the sender
-//! sends the message again with the same id. The session remembers the last message ids. It
-//! repeats the first ack and does not deliver the message a second time.
+//! sends the message again with the same id. The session finds the id in its list. It repeats the
+//! first ack and does not deliver the message a second time.
 
 use std::{
     collections::VecDeque,
@@ -42,7 +42,7 @@ pub(crate) struct SessionImage {
     #[serde(with = "digest")]
     secret: Token,
     inbox: LogImage,
-    /// For each remembered id the position and the number of recipients.
+    /// The remembered ids, each with the position and the number of recipients of its message.
     recent: Vec<(String, u64, usize)>,
 }
 
@@ -93,7 +93,7 @@ impl Session {
         }
     }
 
-    /// The session of a copy.
+    /// Makes a session from a copy.
     pub(crate) fn from_image(image: SessionImage, epoch: Arc<str>) -> Session {
         let recent = image.recent.into_iter().map(|(id, position, recipients)| {
             (
@@ -130,7 +130,7 @@ impl Session {
             deliver(None)?;
             return Ok(None);
         };
-        // Hold the lock during the delivery, so that a copy of the message waits for the ack.
+        // Hold the lock during the delivery, so a second message with the same id must wait.
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, appended)) = recent.iter().find(|(known, _)| *known == id) {
             return Ok(Some(ack(id, *appended, true)));

@@ -203,7 +203,7 @@ impl Sessions {
                 here.then_some((*number, entry.logins, peer.client))
             })
             .collect();
-        // A map has no order, but all servers must do the same.
+        // A map has no order, but all servers must use the same order.
         found.sort_unstable();
         found
     }
@@ -256,8 +256,8 @@ impl Sessions {
 }
 
 impl Table {
-    /// Returns the number and name of the next session. The name is `wish`. If another session
-    /// has this name, the name is `wish` and the number.
+    /// Returns the number and the name of the next session. The name is `wish`, or `wish#number` if
+    /// another session has the name `wish`.
     fn unique_name(&mut self, wish: String, reserved: &HashSet<String>) -> (u64, String) {
         let is_taken = self.names.contains_key(&folded(&wish));
         loop {

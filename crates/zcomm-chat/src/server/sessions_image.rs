@@ -40,7 +40,7 @@ impl Sessions {
             logins: entry.logins,
         });
         let mut entries: Vec<_> = entries.collect();
-        // A map has no order, but equal states have equal copies.
+        // A map has no order, but equal states must have equal copies.
         entries.sort_unstable_by_key(|entry| entry.session.number);
         SessionsImage {
             last: table.last,

@@ -27,25 +27,25 @@ use crate::{
 const COPIED_LOG: usize = 256 * 1024;
 
 pub(crate) struct ChatState {
-    /// The random name of this state. Positions in another state are not valid in this one.
+    /// The random name of this state. Positions in another state are not valid in this state.
     pub(crate) epoch: String,
     pub(crate) rooms: Rooms,
     pub(crate) sessions: Sessions,
     /// The number of messages stored since the start.
     pub(crate) messages: AtomicU64,
-    /// The log of the broadcasts. Set when the first client is connected: it is the server's log.
+    /// The log of the broadcasts. A server alone sets it when the first client connects.
     pub(crate) log: OnceLock<Hub>,
-    /// Whether the server stops. Its logs are closed, so its state is behind that of other servers.
+    /// Whether this server stops. Then its logs are closed, so its state is no longer complete.
     pub(crate) stopped: AtomicBool,
-    /// Set if several servers have this state. Alone, a server counts its own connections.
+    /// Set if several servers share this state.
     shared: Option<Mutex<Shared>>,
 }
 
-/// What only the state of several servers has.
+/// The part of the state that only several servers have.
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct Shared {
     servers: Servers,
-    /// The number of the entry with which this state began anew.
+    /// The number of the entry with which this state began anew; 0 for the first state of a log.
     began: u64,
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct StateImage {
 pub(crate) struct Origin {
     /// The name of the server; empty for a server alone.
     pub(crate) server: Arc<str>,
-    /// Whether this is the server.
+    /// Whether the command comes from this server.
     pub(crate) here: bool,
 }
 
@@ -95,7 +95,7 @@ impl ChatState {
         }
     }
 
-    /// A new state of several servers. It begins with the entry of this number.
+    /// A new state of several servers. `began` is the number of the entry with which it begins.
     pub(crate) fn shared(epoch: &str, reserved: &[String], began: u64) -> ChatState {
         let reserved = reserved.iter().map(String::as_str);
         let words = {
@@ -125,7 +125,7 @@ impl ChatState {
         })
     }
 
-    /// The state of a copy.
+    /// Makes a state from a copy.
     pub(crate) fn from_image(image: StateImage, reserved: &[String]) -> ChatState {
         let state = ChatState::shared(&image.epoch, reserved, image.shared.began);
         state.messages.store(image.messages, Ordering::Relaxed);
@@ -138,8 +138,8 @@ impl ChatState {
         state
     }
 
-    /// An entry of this server has come. Removes the people of servers that are gone, and returns
-    /// these servers.
+    /// Records an entry of `server`. Disconnects the people of servers that are gone, and returns
+    /// the names of these servers.
     pub(crate) fn heard(&self, server: &str, milliseconds: u64, time: Moment) -> Vec<String> {
         let Some(shared) = &self.shared else {
             return Vec::new();
@@ -152,7 +152,7 @@ impl ChatState {
         gone
     }
 
-    /// A server has said that it stops.
+    /// Removes a server that has said goodbye, and disconnects its people.
     pub(crate) fn server_stops(&self, server: &str, time: Moment) {
         if let Some(shared) = &self.shared {
             lock(shared).servers.stopped(server);
@@ -175,8 +175,8 @@ impl ChatState {
         self.shared.as_ref().map_or(0, |shared| lock(shared).began)
     }
 
-    /// The members and messages of each room; of several servers, also how many run and how many
-    /// people are connected to them.
+    /// The members and messages of each room. For several servers, also the number of servers that
+    /// run, and the number of people who are connected to them.
     pub(crate) fn figures(&self) -> Vec<Figure> {
         let mut figures = self.rooms.figures();
         let all = |name, help, value| Figure {
@@ -195,7 +195,7 @@ impl ChatState {
         figures
     }
 
-    /// How many servers run; `None` for a server alone.
+    /// The number of servers that run; `None` for a server alone.
     pub(crate) fn servers(&self) -> Option<usize> {
         let shared = self.shared.as_ref()?;
         Some(lock(shared).servers.count())

@@ -1,8 +1,8 @@
 //! The ticket with which a client resumes its session: `epoch.number.secret`.
 //!
 //! The epoch shows whether the ticket is from before a restart. The number finds the session with
-//! one lookup. The secret is random and long. It is compared in constant time, so the time of an
-//! answer does not help an attacker to guess the secret.
+//! one lookup. The secret is random and long. The comparison of two secrets always takes the same
+//! time, so the time of an answer tells an attacker nothing about the secret.
 
 use serde::{Deserialize, Serialize};
 use zcomm_core::Token;

@@ -49,7 +49,7 @@ pub(super) async fn attack(attack: &Attack, server: &Arc<Server>, setting: &Sett
     played.unwrap_or_else(|what| Seen::new(what).failed())
 }
 
-/// The verdict, or why the server cannot be reached.
+/// The verdict. An error is a sentence that says why the case failed.
 type Played = Result<Verdict, String>;
 
 fn gone(error: ConnectError) -> String {
@@ -202,7 +202,7 @@ async fn crowd(server: &Server, setting: &Setting, resets: bool) -> Played {
     seen
 }
 
-/// Opens a WebSocket. An error is a sentence.
+/// Opens a WebSocket. An error is a sentence that says why no WebSocket opens.
 async fn opened(server: &Server, setting: &Setting) -> Result<Link, String> {
     let mut link = server.connect().await.map_err(gone)?;
     link.send(&server.request().pieces(), setting.limit).await;

@@ -68,7 +68,7 @@ impl Frames {
         frame(first, form, payload, self.masks.then(key))
     }
 
-    /// Returns a header without a payload. It declares this length, written with 64 bits.
+    /// Returns a header without a payload. The header declares this length, written with 64 bits.
     pub(super) fn header(&self, first: u8, length: u64) -> Vec<u8> {
         let mut bytes = vec![first, 127 | mask_bit(self.masks)];
         bytes.extend(length.to_be_bytes());
@@ -94,7 +94,8 @@ impl Frames {
     }
 }
 
-/// Returns a random masking key. Its four bytes differ, so a case fails if a peer uses a wrong one.
+/// Returns a random masking key with four different bytes. So a case fails if a peer uses the wrong
+/// byte of the key.
 fn key() -> [u8; 4] {
     let random = fastrand::u32(..);
     [0, 8, 16, 24].map(|shift| ((random >> shift) as u8 & 0x3f) | (shift as u8) << 3)

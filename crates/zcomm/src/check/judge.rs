@@ -53,7 +53,8 @@ const STILL_OPEN: &str = "the connection is still open: a ping is answered";
 
 impl Waiter<'_> {
     /// Waits for a Close frame with one of these codes. `bare` also accepts the end of the
-    /// connection without a Close frame, and a Close frame without a code. `reads` also accepts an open connection.
+    /// connection without a Close frame, and a Close frame without a code. `reads` also accepts an
+    /// open connection.
     async fn fails(&mut self, codes: &[u16], bare: bool, reads: bool) -> Verdict {
         let mut asked = reads;
         if reads {
@@ -87,8 +88,8 @@ impl Waiter<'_> {
         }
     }
 
-    /// Waits for a Close frame. With `legally`, the frame must have a code that may be sent or no
-    /// code, and the end of the connection is accepted, too.
+    /// Waits for a Close frame. With `legally`, the frame must have no code, or a code that may be
+    /// sent. `legally` also accepts the end of the connection without a Close frame.
     async fn closes(&mut self, legally: bool) -> Verdict {
         let until = self.until();
         loop {

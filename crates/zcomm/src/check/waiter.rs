@@ -63,8 +63,8 @@ impl Waiter<'_> {
         seen.late().failed()
     }
 
-    /// The verdict when the peer did not send `what` in time. If the peer sent another one, `wrong`
-    /// is the place of the first wrong byte.
+    /// The verdict when the peer did not send `what` in time. If the peer sent another pong or
+    /// another message, `wrong` is the place of the first wrong byte.
     pub(super) fn missing(&self, what: &str, wrong: Option<usize>) -> Verdict {
         let (limit, last) = (self.setting.limit.as_secs_f64(), self.last.as_deref());
         let other = if wrong.is_some() { "another" } else { "no" };

@@ -2,14 +2,12 @@
 
 use super::case::{Answer, Ask, Attack, Case, Flood, HeaderRule, Play, Reply, Want};
 
-/// The words for "a Close frame with code 1002".
 pub(super) fn close_words(codes: &[u16]) -> String {
     let codes: Vec<_> = codes.iter().map(u16::to_string).collect();
     format!("a Close frame with code {}", codes.join(" or "))
 }
 
 impl Case {
-    /// Says what is accepted, in words.
     pub(super) fn expected(&self) -> String {
         match &self.play {
             Play::Opening(_, answer) => answer.words(),

@@ -23,8 +23,8 @@ pub(super) fn for_others(listening: IpAddr, own: &[IpAddr]) -> Vec<IpAddr> {
     reached.retain(|ip| {
         let only_here = match ip {
             IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local(),
-            // A link-local address is not enough to connect: it also needs an interface, as in
-            // `fe80::1%eth0`.
+            // A link-local address is not enough to connect: a client also needs the name of an
+            // interface, as in `fe80::1%eth0`.
             IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
         };
         // On most systems a server on `::` accepts IPv4, too. A server on `0.0.0.0` never accepts

@@ -23,7 +23,7 @@ pub(super) enum Verdict {
     Note,
     /// The lessons work, but the user should look at this.
     Warning,
-    /// A server does not start, clients refuse to connect to it, or they can send nothing.
+    /// A server does not start, clients refuse to connect to it, or clients can send nothing.
     Error,
 }
 

@@ -1,13 +1,12 @@
 //! `zcomm doctor`: finds common problems on the machine of a learner.
 //!
 //! Each check is one file and one question: is the port free, are the settings valid, do
-//! clients accept the certificates? A check changes nothing. Only the check of Redis connects to
-//! another machine, and only to the one in the settings. Each problem shows what to type or do to
-//! fix it.
+//! clients accept the certificates? A check changes nothing. Each problem shows what to type or do
+//! to fix it. Only the check of Redis connects to another machine: the machine in the settings.
 //!
 //! An *error* means that a server does not start, that clients refuse to connect to it, or that
-//! they can send nothing. Then the exit code is 1. A *warning* means that the lessons work, but the user should look at
-//! the problem.
+//! clients can send nothing. Then the exit code is 1. A *warning* means that the lessons work,
+//! but the user should look at the problem.
 //!
 //! The checks run in parallel, each in its own thread, because some systems answer slowly.
 //! A check that takes too long is shown as a warning. The other results are still shown.

@@ -1,10 +1,10 @@
-//! Is the Redis of several servers there, and is it set up for them?
+//! Can servers use the Redis in the settings, and is this Redis configured for them?
 //!
-//! If the settings name no Redis, there is nothing to check. Otherwise this check connects to it
-//! as a server does, and tries every command of a server, in a form that changes nothing.
+//! If the settings name no Redis, there is nothing to check. Otherwise this check connects to Redis
+//! as a server does. It tries every command that a server uses, in a form that changes no data.
 //!
-//! A Redis that cannot be used is an error: servers start, but no message can be sent. What makes
-//! it lose messages later is a warning.
+//! A Redis that cannot be used is an error: servers start, but no message can be sent. A Redis that
+//! can lose messages later is a warning.
 
 use zcomm_core::Config;
 use zcomm_redis::{Address, Facts, Trouble, examine};
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::shared::{failure::Failure, run::block_on};
 
-/// A larger difference of the clocks shows in the times of messages (milliseconds).
+/// The check warns if the clocks differ by this time or more (milliseconds).
 const CLOCKS_APART: i64 = 2_000;
 
 pub(super) fn check(situation: &Situation) -> Vec<Finding> {
@@ -34,7 +34,7 @@ pub(super) fn check(situation: &Situation) -> Vec<Finding> {
     }
 }
 
-/// The finding for a Redis that does not let us in.
+/// The finding for a Redis that servers cannot use.
 fn unusable(trouble: &Trouble, say: &Say) -> Finding {
     let place = &say.place;
     let found = error(format!("servers cannot send: Redis at {place}: {trouble}"));
@@ -83,7 +83,7 @@ fn judge(facts: &Facts, say: &Say, config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// Only a master takes entries.
+/// Reports a replica as an error, because only a master accepts entries.
 fn role(facts: &Facts, say: &Say) -> Option<Finding> {
     let get = |name| facts.info.get(name).map_or("", String::as_str);
     if get("role") != "slave" {
@@ -98,7 +98,7 @@ fn role(facts: &Facts, say: &Say) -> Option<Finding> {
     Some(error(what).fix(fix))
 }
 
-/// Commands that Redis refuses.
+/// Reports the commands that Redis refuses.
 fn refused(facts: &Facts, say: &Say) -> Vec<Finding> {
     let denied = facts.refused.iter().filter(|(_, why)| why.word == "NOPERM");
     let denied: Vec<_> = denied.map(|(name, _)| *name).collect();
@@ -133,7 +133,7 @@ fn refused(facts: &Facts, say: &Say) -> Vec<Finding> {
     findings
 }
 
-/// Who can read along, and who can log in.
+/// Warns if the connection has no TLS or no password, unless Redis is on this machine.
 fn transport(say: &Say, config: &Config) -> Vec<Finding> {
     let Some(url) = config.redis_url.as_ref().filter(|_| !say.is_here) else {
         return Vec::new();
@@ -154,7 +154,7 @@ fn transport(say: &Say, config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// Messages carry the time of Redis.
+/// Warns if the clocks differ, because messages contain the time of Redis.
 fn clocks(facts: &Facts) -> Option<Finding> {
     let apart = facts.clock_difference;
     if apart.abs() < CLOCKS_APART {

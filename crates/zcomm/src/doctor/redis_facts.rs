@@ -1,4 +1,4 @@
-//! What `INFO` of a Redis says about its version, memory, disk and replicas.
+//! Finds problems with the version, memory, disk and replicas in the answer to the command `INFO`.
 
 use zcomm_core::Config;
 use zcomm_redis::Facts;
@@ -7,14 +7,15 @@ use super::finding::{Finding, error, ok, warning};
 
 /// The version with which the tests run.
 const TESTED: (u32, u32) = (7, 0);
-/// The first version with all commands of the log.
+/// The first version that has all commands that the log needs.
 const OLDEST: u32 = 5;
-/// A full log and a copy of the state need this memory (bytes): 64 MiB of messages in 10,000
-/// entries, and a copy for servers that start.
+/// The memory that Redis needs for a full log and a copy of the state (bytes). A full log has
+/// 64 MiB of messages in 10,000 entries.
 const NEEDED: u64 = 160 * 1024 * 1024;
-/// A replica that is further behind loses more than the last moment (bytes).
+/// The check warns if a replica is behind its master by this number of bytes or more.
 const BEHIND: u64 = 1024 * 1024;
-/// A replica answers once a second. This is late (seconds).
+/// The check warns if the last answer of a replica is this old (seconds). A replica usually
+/// answers once a second.
 const LATE: u64 = 10;
 
 /// How to name this Redis to the user. Contains no password.
@@ -23,9 +24,10 @@ pub(super) struct Say {
     pub(super) scheme: &'static str,
     /// Whether Redis runs on this machine.
     pub(super) is_here: bool,
-    /// How the keys of the service begin.
+    /// The text with which all keys of the service begin.
     pub(super) keys: String,
-    /// Not the name in the address: a password may stand there by mistake.
+    /// `default`, or `USER` as a placeholder. The name in the address is not shown, because the
+    /// user may have written a password there by mistake.
     user: &'static str,
 }
 
@@ -46,7 +48,7 @@ impl Say {
         }
     }
 
-    /// A command for this Redis. The user adds a password, if it has one.
+    /// A command for this Redis. If this Redis has a password, the user must add it.
     pub(super) fn cli(&self, command: &str) -> String {
         let (host, port) = self.place.rsplit_once(':').unwrap_or((&self.place, "6379"));
         let host = host.trim_matches(['[', ']']);
@@ -95,7 +97,7 @@ pub(super) fn version(facts: &Facts, say: &Say) -> Finding {
     }
 }
 
-/// Redis must keep the log, and must not run out of memory.
+/// Warns if Redis may delete the log, or may run out of memory.
 pub(super) fn memory(facts: &Facts, say: &Say) -> Vec<Finding> {
     let (most, used) = (number(facts, "maxmemory"), number(facts, "used_memory"));
     let policy = facts
@@ -134,7 +136,7 @@ pub(super) fn memory(facts: &Facts, say: &Say) -> Vec<Finding> {
     findings
 }
 
-/// What a restart of Redis loses.
+/// Reports settings and errors that make Redis lose entries at a restart or a crash.
 pub(super) fn persistence(facts: &Facts, say: &Say) -> Vec<Finding> {
     let keep = "and write both lines into its configuration: appendonly yes, appendfsync everysec";
     if is(facts, "aof_enabled", "0") {
@@ -161,7 +163,8 @@ pub(super) fn persistence(facts: &Facts, say: &Say) -> Vec<Finding> {
     findings
 }
 
-/// A replica that is behind becomes a master without the newest entries.
+/// Warns about replicas that are behind. If one of them became the master, entries would be
+/// lost.
 pub(super) fn replicas(facts: &Facts) -> Vec<Finding> {
     let here = number(facts, "master_repl_offset");
     let mut findings = Vec::new();

@@ -1,4 +1,4 @@
-//! Sections 7.1.1, 10.2 and 10.4: attacks of a hostile client or page. They need `--hostile`.
+//! Sections 7.1.1, 10.2 and 10.4: attacks of a hostile client or page, for `--hostile`.
 
 use crate::check::{
     bytes::{BINARY, CONTINUES, PING},

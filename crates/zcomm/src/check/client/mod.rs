@@ -1,8 +1,10 @@
 //! `--client`: zcomm is the server, and starts the user's program for each case.
 //!
-//! zcomm cannot tell a client what to send. So each case has an address of its own, to which the
-//! client connects. After the handshake, a client has the same duties as a server: it answers
-//! pings, and ends the connection after a wrong frame.
+//! Each case has an address of its own, to which the client connects. So zcomm knows the case of
+//! each connection.
+//!
+//! zcomm cannot tell a client what to send. But after the handshake, a client has the same duties
+//! as a server: it answers pings, and ends the connection after a wrong frame.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod port;

@@ -22,8 +22,8 @@ use crate::check::{
 
 /// The time limit for a program to start and connect.
 pub(super) const START: Duration = Duration::from_secs(15);
-/// The time limit for a connection from a program that has already ended. Its last output may
-/// arrive during this time, too.
+/// The time limit for a connection from a program that has already ended. The last output of the
+/// program may also arrive during this time.
 const LAST: Duration = Duration::from_millis(500);
 /// The payload of the ping that follows the answer.
 const BAIT: &[u8] = b"are you there?";
@@ -37,7 +37,8 @@ pub(crate) struct House {
 }
 
 impl House {
-    /// Starts the program and waits until it has connected. An error is a sentence.
+    /// Starts the program and waits until it has connected. An error is a sentence that says why
+    /// the program did not connect.
     pub(super) async fn start(&self, name: &str) -> Result<(Program, Arrived), String> {
         let (url, mut arrived) = self.port.expect(name);
         let program = Program::start(&self.command, &url);

@@ -81,7 +81,7 @@ async fn accept(listener: TcpListener, waiting: Waiting) {
     let mut reading = JoinSet::new();
     loop {
         while reading.try_join_next().is_some() {}
-        // This never returns: the semaphore is never closed.
+        // The `return` is never reached, because the semaphore is never closed.
         let Ok(place) = Arc::clone(&free).acquire_owned().await else {
             return;
         };

@@ -29,7 +29,7 @@ impl Score {
         self.passed + self.failed
     }
 
-    /// If no case ran, nothing was tested. So this is not a success.
+    /// 0 if all cases that ran have passed, 1 if a case failed, 2 if no case ran.
     pub(crate) fn exit_code(self) -> ExitCode {
         ExitCode::from(match (self.ran(), self.failed) {
             (0, _) => 2,
