@@ -1,5 +1,7 @@
 //! The course, as every lesson serves it.
 
+mod links;
+
 use crate::demo;
 use crate::harness::{Demo, ask, get};
 
