@@ -13,6 +13,7 @@ mod chat;
 #[path = "../children.rs"]
 mod children;
 mod closes;
+mod course;
 mod harness;
 #[path = "../xray/recorded.rs"]
 mod recorded;
@@ -31,6 +32,7 @@ use std::{
 use attacks::*;
 use chat::*;
 use closes::*;
+use course::*;
 use harness::{Demo, Page, Scene, Stage, TLS, Tools, Way, root, variable};
 use libtest_mimic::{Arguments, Completion, Trial};
 use reqwest::Url;
@@ -122,7 +124,22 @@ fn main() -> ExitCode {
         each_page_takes_the_token_of_the_link
         a_page_contacts_only_its_server_and_logs_no_error
         the_page_fits_a_phone_in_light_and_dark
+        a_lesson_leads_to_its_chapter
     }
+    // The course, as every lesson serves it.
+    tests!(
+        tools,
+        "http://",
+        Way::Http,
+        every_chapter_is_shown
+        each_question_answers_when_it_is_clicked
+        a_button_copies_the_command_alone
+        the_browser_keeps_the_progress
+        the_search_finds_sections
+        a_result_of_the_search_leads_to_its_section
+        the_text_is_reached_by_keyboard
+        the_course_fits_a_phone_in_light_and_dark
+    );
     tests!(
         tools,
         "http://",
