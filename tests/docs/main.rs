@@ -16,7 +16,8 @@
 //! - `rust`, `js`, `html`, `css`, `toml`, `json` with `file=PATH`: stands in that file.
 //! - `diff` with `from=PATH to=PATH`: is what these two files differ in.
 //!
-//! The rest of a page is held to its word, too: `names`. What is a table in the code is made
+//! A line above each block says the same to readers: `labels`. The rest of a page is held to its
+//! word, too: `names`. What is a table in the code is made
 //! from it: `generated`. An error that a page explains is one that a program has: `errors`.
 //! The chapters have one order and one numbering: `chapters`; one form: `form`; the minutes of a plan add up: `plans`.
 
@@ -31,6 +32,7 @@ mod close_codes;
 mod errors;
 mod form;
 mod generated;
+mod labels;
 mod masks;
 mod names;
 mod network;
@@ -126,6 +128,7 @@ fn main() -> ExitCode {
                 "does what it says",
                 follow as fn(&Page) -> Result<(), Failed>,
             ),
+            ("labels its blocks", labels::check),
             ("quotes what is there", quotes::check),
             ("names what exists", names::check),
         ] {

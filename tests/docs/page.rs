@@ -35,6 +35,8 @@ pub struct Table {
 pub struct Block {
     pub line: usize,
     info: String,
+    /// The paragraph directly above, as it is written.
+    pub label: String,
     pub text: String,
 }
 
@@ -86,6 +88,7 @@ impl Page {
         };
         let line = |offset: usize| source[..offset].matches('\n').count() + 1;
         let mut block: Option<Block> = None;
+        let mut paragraph = 0..0;
         let mut heading: Option<String> = None;
         let mut table: Option<Table> = None;
         let mut behind_table = false;
@@ -96,9 +99,18 @@ impl Page {
                         CodeBlockKind::Fenced(info) => info.to_string(),
                         CodeBlockKind::Indented => "indented".to_owned(),
                     };
-                    let line = line(range.start);
-                    let text = String::new();
-                    block = Some(Block { line, info, text });
+                    let is_above = source[paragraph.end..range.start].trim().is_empty();
+                    let above = if is_above {
+                        &source[paragraph.clone()]
+                    } else {
+                        ""
+                    };
+                    block = Some(Block {
+                        line: line(range.start),
+                        info,
+                        label: above.trim().to_owned(),
+                        text: String::new(),
+                    });
                 }
                 Event::End(TagEnd::CodeBlock) => page.blocks.extend(block.take()),
                 Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
@@ -124,7 +136,10 @@ impl Page {
                     page.tables.extend(table.take());
                     behind_table = true;
                 }
-                Event::End(TagEnd::Paragraph) => behind_table = false,
+                Event::End(TagEnd::Paragraph) => {
+                    behind_table = false;
+                    paragraph = range;
+                }
                 Event::Text(text) | Event::Code(text) if block.is_none() => {
                     if let Some(heading) = &mut heading {
                         heading.push_str(&text);

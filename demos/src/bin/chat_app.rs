@@ -13,10 +13,10 @@
 //!   `cargo run --bin zcomm -- connect 'ws://127.0.0.1:8765/?name=Ada' --token …`, then type
 //!   `{"type":"join"}`.
 //! - **Watch** the list of users when you close a window. Then open `/stats` and `/healthz`.
-//! - **Try** to write the line `WEBSOCKET_TOKEN=` with your own token into a file `.zEnv`. Stop the
-//!   server while you write a message, and start it again: which messages are lost, and where does
-//!   the page report them? Then set `WEBSOCKET_TOKENS` (see `.zEnv.example`) to give one name its
-//!   own token.
+//! - **Try** to keep one token: write `WEBSOCKET_TOKEN=` with your own token into a file `.zEnv`,
+//!   restart the server, and open the new link. Then stop the server while you write a message, and
+//!   start it again: which messages are lost, and where does the page report them? Then set
+//!   `WEBSOCKET_TOKENS` (see `.zEnv.example`) to give one name its own token.
 
 use std::process::ExitCode;
 

@@ -85,8 +85,8 @@ impl Chat {
         })
     }
 
-    /// If the settings of the server name a Redis, the server becomes one of several servers that
-    /// are one chat. Otherwise changes nothing. All servers need the same `WEBSOCKET_TOKENS`.
+    /// With `WEBSOCKET_REDIS_URL`, all servers that use this Redis are one chat. Without this
+    /// setting, nothing changes. All servers need the same `WEBSOCKET_TOKENS`.
     ///
     /// While Redis cannot be reached, connected clients stay connected. The answer to a message is
     /// the fault [`Unavailable`](crate::envelope::Code::Unavailable). The server closes a new
@@ -194,8 +194,8 @@ impl Chat {
         }
     }
 
-    /// Makes the person of a login, and the first messages to send. The person is `None` if the
-    /// name is refused.
+    /// Makes the `Person` of a client that logs in, and the first messages to send. Without a
+    /// `Person`, the server refuses the name.
     fn logged_in(
         &self,
         state: &Arc<ChatState>,

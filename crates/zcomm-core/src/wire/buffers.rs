@@ -23,7 +23,7 @@ pub(crate) struct Buffers {
     bytes: Box<[u8]>,
     start: usize,
     end: usize,
-    /// Frames for this one client that the network has not accepted yet.
+    /// Frames that still wait for the network. A broadcast is never in this buffer.
     pub(crate) answers: Vec<u8>,
 }
 

@@ -183,7 +183,8 @@ impl Wire {
                 }
                 Ok(tungstenite::Message::Ping(payload)) => Ok(Some(Received::Ping(payload))),
                 Ok(tungstenite::Message::Pong(payload)) => Ok(Some(Received::Pong(payload))),
-                // Use the code that has arrived: the codec replaces a code that it does not know.
+                // `tungstenite` replaces a close code that it does not know. So the close code comes
+                // from the bytes that have arrived.
                 Ok(tungstenite::Message::Close(_)) => {
                     Err(End::ByPeer(self.meter.input.close_reason()))
                 }

@@ -67,6 +67,14 @@ impl End {
     }
 }
 
+/// After a reset, a read fails with `ConnectionReset`, and a write may fail with `BrokenPipe`.
+fn is_reset(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
+}
+
 fn forbidden(why: &CloseReason) -> &'static str {
     match why.is_forbidden() {
         true => ", a code that no Close frame may have",
@@ -78,7 +86,7 @@ impl From<WireError> for End {
     fn from(error: WireError) -> End {
         // RFC 6455 section 7.4.1: each kind of mistake has its own close code.
         let (code, reason) = match &error {
-            WireError::Io(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+            WireError::Io(error) if is_reset(error) => {
                 return End::Broken("the other side reset the TCP connection".to_owned());
             }
             WireError::Io(error) => return End::Broken(error.to_string()),

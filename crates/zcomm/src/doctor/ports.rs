@@ -4,9 +4,9 @@
 //! while another program uses the port on `::1`. For `localhost`, a browser often tries `::1`
 //! first. Then the browser connects to the other program, and shows no error.
 //!
-//! Only an attempt to bind shows whether a port is free. But on some systems two programs can
-//! use the same port: one on all addresses, and one on `127.0.0.1`. So the check also reads
-//! the list of listening programs.
+//! To find out whether a port is free, the check tries to bind it. On some systems, this attempt
+//! succeeds although another program uses the port: one program can listen on all addresses, and
+//! another on `127.0.0.1`. So the check also reads the list of listening programs.
 //!
 //! It is not a problem if a lesson uses the port. The check recognizes a lesson by its
 //! answer to `/healthz`.

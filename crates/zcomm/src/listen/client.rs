@@ -133,7 +133,7 @@ impl Service {
                     waiting = Some((bytes(message), Instant::now() + PATIENCE));
                 }
                 free = process.input.reserve(), if waiting.is_some() => {
-                    // If the process has closed its stdin, drop the message.
+                    // `free` is an error if the process has closed its stdin. Then the line is lost.
                     if let (Ok(free), Some((line, _))) = (free, waiting.take()) {
                         free.send(line);
                     }

@@ -46,7 +46,7 @@ pub(super) struct Report {
     pub(super) server_cores: f64,
     /// Whether messages were still in flight at the time limit after the measurement.
     pub(super) timed_out: bool,
-    /// The exit code of the signal that has ended the run early.
+    /// The exit code of this program, if a signal has ended the run early.
     pub(super) interrupted: Option<u8>,
 }
 
