@@ -1,8 +1,8 @@
 //! The blocks of a chapter: what the reader types, what a terminal shows, and code.
 //!
 //! The words after the language of a block (`sh terminal=2`) say to which terminal the block
-//! belongs. A forge does not show these words, so a line above the block may say the same, e.g.
-//! *Terminal 2, type:*. Then that line is the caption; otherwise the caption is made here.
+//! belongs. A forge does not show these words, so a line above the block says the same, e.g.
+//! *Terminal 2, type:*. This line becomes the caption of the block.
 
 use pulldown_cmark::{CodeBlockKind, Event, Tag, TagEnd, html};
 
@@ -89,43 +89,19 @@ impl Block {
     fn figure(&self, terminal: &mut String) -> String {
         let language = self.info.split(' ').next().unwrap_or_default();
         let named = self.attribute("terminal");
+        let caption = escaped(self.label.as_deref().unwrap_or_default());
+        let caption = format!("<span>{caption}</span>");
         let code = escaped(&self.text);
         match (language, self.attribute("file")) {
             ("sh", _) => {
                 *terminal = named.unwrap_or("1").to_owned();
-                let caption = self.caption(format!("Terminal {terminal}, type:"));
                 let copy = r#"<button type="button" class="copy">Copy</button>"#;
                 figure("typed", terminal, &(caption + copy), &code)
             }
-            ("text", None) => {
-                let terminal = named.unwrap_or(terminal);
-                let made = if self.info.split(' ').any(|word| word == "ctrl-c") {
-                    format!("Terminal {terminal}, press Ctrl-C. You see:")
-                } else if named.is_some() {
-                    format!("Terminal {terminal} shows:")
-                } else {
-                    "You see:".to_owned()
-                };
-                figure("shown", terminal, &self.caption(made), &code)
-            }
-            ("diff", _) => {
-                let file = |name| self.attribute(name).unwrap_or_default();
-                let made = format!("From {} to {}:", file("from"), file("to"));
-                figure("changes", "", &self.caption(made), &marked(&code))
-            }
-            (_, file) => figure(
-                "quoted",
-                "",
-                &self.caption(file.unwrap_or(language).into()),
-                &code,
-            ),
+            ("text", None) => figure("shown", named.unwrap_or(terminal), &caption, &code),
+            ("diff", _) => figure("changes", "", &caption, &marked(&code)),
+            _ => figure("quoted", "", &caption, &code),
         }
-    }
-
-    /// The line above the block as HTML, or the made caption if there is no such line.
-    fn caption(&self, made: String) -> String {
-        let text = self.label.as_ref().unwrap_or(&made);
-        format!("<span>{}</span>", escaped(text))
     }
 }
 
@@ -172,50 +148,37 @@ mod tests {
     }
 
     #[test]
-    fn a_command_says_its_terminal_and_can_be_copied() {
+    fn a_command_has_the_colour_of_its_terminal_and_can_be_copied() {
         let page = page("```sh terminal=2 exit=0\necho '<hi>'\n```\n");
         assert!(page.contains("data-terminal=\"2\""), "{page}");
-        assert!(page.contains("Terminal 2, type:</span><button"), "{page}");
+        assert!(page.contains("<button"), "{page}");
         assert!(page.contains("<code>echo '&lt;hi&gt;'\n</code>"), "{page}");
     }
 
     #[test]
     fn output_belongs_to_the_last_command_or_to_the_terminal_that_it_names() {
         let page = page("```sh terminal=3\na\n```\n```text\nb\n```\n```text terminal=1\nc\n```\n");
-        assert!(
-            page.contains("data-terminal=\"3\"><figcaption><span>You see:"),
-            "{page}"
-        );
-        assert!(
-            page.contains("data-terminal=\"1\"><figcaption><span>Terminal 1 shows:"),
-            "{page}"
-        );
+        let terminals: Vec<_> = page
+            .split("data-terminal=\"")
+            .skip(1)
+            .map(|rest| &rest[..1])
+            .collect();
+        assert_eq!(terminals, ["3", "3", "1"], "{page}");
         assert_eq!(page.matches("<button").count(), 1);
     }
 
     #[test]
     fn a_line_above_a_block_is_its_caption_and_stands_there_once() {
-        let page = page("*In terminal 2, type:*\n\n```sh terminal=2\na\n```\n");
-        assert_eq!(page.matches("erminal 2").count(), 1, "{page}");
-        assert!(
-            page.contains("<figcaption><span>In terminal 2, type:</span>"),
-            "{page}"
-        );
+        let page = page("Go.\n\n*In `a.rs`, line 2:*\n\n```rust file=a.rs\na\n```\n");
+        let caption =
+            "<p>Go.</p>\n<figure class=\"quoted\"><figcaption><span>In a.rs, line 2:</span>";
+        assert!(page.starts_with(caption), "{page}");
+        assert_eq!(page.matches("a.rs").count(), 1, "{page}");
     }
 
     #[test]
     fn a_sentence_above_a_block_stays_where_it_is() {
         let page = page("See *this*:\n\n```sh\na\n```\n");
         assert!(page.contains("<p>See <em>this</em>:</p>"), "{page}");
-        assert!(page.contains("<span>Terminal 1, type:"), "{page}");
-    }
-
-    #[test]
-    fn a_quote_names_its_file() {
-        let page = page("```rust file=demos/a.rs\nlet a = 1;\n```\n");
-        assert!(
-            page.contains("<figure class=\"quoted\"><figcaption><span>demos/a.rs<"),
-            "{page}"
-        );
     }
 }
