@@ -24,7 +24,7 @@ use crate::{
 /// One event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
-    /// The time since the X-ray was started. In JSON it is in seconds.
+    /// The time since the X-ray was started. In JSON, the unit is the second.
     #[serde(rename = "t", serialize_with = "seconds")]
     pub time: Duration,
     /// The number of the connection; 0 for an event about all connections.

@@ -83,7 +83,6 @@ impl RawHead {
         self.has("upgrade", "websocket") && self.has("connection", "upgrade")
     }
 
-    /// The method of a request.
     pub(crate) fn method(&self) -> &[u8] {
         let mut words = self.first.split(|byte| *byte == b' ');
         words.next().unwrap_or_default()

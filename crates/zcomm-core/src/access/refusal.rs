@@ -18,8 +18,8 @@ pub enum RefuseBy {
     /// Accept the WebSocket, then close it with 1008 and a reason. A page can read this reason.
     /// For every other refusal, a page gets only code 1006.
     Close,
-    /// Answer HTTP 401 instead of a WebSocket. This is simpler, but the page gets only code
-    /// 1006.
+    /// Answer HTTP 401 instead of a WebSocket. This answer is simpler, but the page gets only
+    /// code 1006.
     Http,
 }
 
@@ -80,7 +80,6 @@ pub(crate) enum Refusal {
 /// The status and the texts of a refusal. The server answers `/why` with a row as JSON.
 #[derive(Serialize)]
 pub(crate) struct Row {
-    /// The HTTP status code.
     pub(crate) status: u16,
     /// The word under which the metrics count this refusal.
     #[serde(skip)]
@@ -116,7 +115,6 @@ impl Refusal {
         "timeout",
     ];
 
-    /// Returns the row of this refusal.
     #[rustfmt::skip]
     pub(crate) fn row(self) -> Row {
         let row = |status, word, reason, help| Row { status, word, reason, help };

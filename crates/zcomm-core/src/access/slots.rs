@@ -129,13 +129,13 @@ pub(crate) struct Slot {
     pub(crate) refusal: Option<Refusal>,
     address: IpAddr,
     slots: Slots,
-    /// The end of the [`GUESS_DELAY`]. Set once this connection has given its slot back.
+    /// The end of the [`GUESS_DELAY`]. Set if this connection has given its slot back.
     paid_at: OnceLock<Instant>,
 }
 
 impl Slot {
     /// Counts a wrong token. Returns false if the client address has sent too many wrong tokens.
-    /// Then the connection gives its slot back and must wait, if fewer than [`GUESSES`]
+    /// Then the connection gives its slot back and must wait, except when [`GUESSES`] other
     /// connections wait already.
     pub(crate) fn allows_a_wrong_token(&self) -> bool {
         let mut counts = self.slots.lock();
@@ -274,8 +274,8 @@ mod tests {
         assert!(slot.allows_a_wrong_token());
     }
 
-    /// Sends one wrong token on each new connection, until `count` of the tokens were too many.
-    /// Returns the slots of these `count` connections.
+    /// Opens connections and sends one wrong token on each connection. Returns the first `count`
+    /// slots whose token was over the limit.
     fn guess(slots: &Slots, peer: &str, count: usize) -> Vec<Slot> {
         let mut guesses = std::iter::repeat_with(|| refusal(slots, peer).1);
         let mut late = guesses.by_ref().filter(|slot| !slot.allows_a_wrong_token());

@@ -72,8 +72,8 @@ impl Entry {
     /// mailbox is empty, or while the network is `blocked`.
     ///
     /// # Errors
-    /// The reason to close, if another task has ordered the client to close. All messages in the
-    /// mailbox come before this error. While the network is `blocked`, the error comes at once.
+    /// The reason to close, if another task has ordered the client to close. While the network is
+    /// `blocked`, returns this error at once. Otherwise returns all messages in the mailbox first.
     pub(crate) fn next_mail(&self, blocked: bool) -> Result<Option<Message>, CloseReason> {
         if !self.mail.load(Ordering::Acquire) {
             return Ok(None);
@@ -162,8 +162,8 @@ impl Clients {
         }
     }
 
-    /// Makes the numbers of all clients that join from now on begin with these 20 bits, which name
-    /// the server. So two servers do not give the same number.
+    /// From now on, the number of each new client begins with these 20 bits, which name the
+    /// server. So two servers do not give the same number.
     pub(crate) fn name_server(&self, server: u32) {
         self.last_id
             .store(ClientId::before_first(server), Ordering::Relaxed);

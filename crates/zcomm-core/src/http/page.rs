@@ -1,8 +1,9 @@
 //! The page of a lesson, which the lesson's own server serves.
 //!
-//! A page from this server has a real origin, and other machines can open this page too. The file
-//! of the page also works by double click, because the page needs only files next to it. Then the
-//! origin is `null`, and the server must allow this origin.
+//! The origin of such a page is the address of the server, and other machines can open the page.
+//!
+//! A learner can also open the file of the page by double click, because the page needs only
+//! files in the same folder. Then the origin is `null`, and the server must allow this origin.
 //!
 //! The response has a content security policy with the hash of the page's own script. So a
 //! script that is hidden in a message cannot run, and the page cannot send data to another

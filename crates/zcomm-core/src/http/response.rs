@@ -17,7 +17,6 @@ use crate::access::refusal::Refusal;
 /// A response with its complete body.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// A response with status 200.
 pub(crate) fn ok(mime: &'static str, body: impl Into<Bytes>) -> Answer {
     let mut response = Response::new(Full::new(body.into()));
     let headers = response.headers_mut();
@@ -70,7 +69,6 @@ pub(crate) fn refused(refusal: Refusal) -> Answer {
     response
 }
 
-/// A response of plain text.
 pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     let mut response = ok("text/plain; charset=utf-8", text);
     *response.status_mut() = status;

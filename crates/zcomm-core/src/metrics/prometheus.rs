@@ -68,7 +68,6 @@ impl Collector for Sources {
 }
 
 impl Sources {
-    /// Returns the current metrics as text.
     pub(crate) fn text(self) -> String {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(self));

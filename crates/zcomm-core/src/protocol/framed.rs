@@ -121,8 +121,8 @@ mod tests {
         assert_eq!(payload.as_ptr_range().end, frame.end, "one memory");
     }
 
-    /// A header has 2 bytes. It has 4 bytes for a payload from 126 bytes on, and 10 bytes for
-    /// a payload from 65,536 bytes on.
+    /// A header has 2 bytes for a payload of up to 125 bytes, 4 bytes for a payload of up to
+    /// 65,535 bytes, and 10 bytes for a longer payload.
     #[test]
     fn a_frame_is_what_the_codec_writes_at_each_limit_of_its_length() {
         for length in [0, 1, 125, 126, 127, 65_535, 65_536] {

@@ -7,7 +7,7 @@
 //! To stop, the server closes its listener and sends a Close frame to every client at once.
 //! Then the server waits for all clients together, by default at most five seconds.
 //!
-//! A test needs its own settings, handler and stop signal, so all three are arguments.
+//! The settings, the handler and the stop signal are arguments, so a test can pass its own.
 
 use std::{convert::Infallible, future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
@@ -63,10 +63,11 @@ impl Server {
     /// If authentication is required and no token is set, the server makes a random token.
     ///
     /// # Errors
-    /// [`Error::AddressInUse`] and [`Error::Listen`] if the server cannot listen at its address.
-    /// [`Error::Setting`] if the host is not found. [`Error::Setting`] also if other machines
-    /// can reach the address and the token is the public token of the course. [`Error::Io`] if
-    /// the system has no random bytes.
+    /// - [`Error::AddressInUse`] and [`Error::Listen`]: the server cannot listen at its address.
+    /// - [`Error::Setting`]: the host is not found.
+    /// - [`Error::Setting`]: the token is the public token of the course, and other machines can
+    ///   reach the address.
+    /// - [`Error::Io`]: the system has no random bytes.
     pub async fn bind(mut config: Config) -> Result<Server> {
         let addr = resolve(&config).await?;
         let named = config.tokens.iter().map(|named| &named.token);
@@ -284,7 +285,7 @@ impl Server {
             );
         }
         if let Some(work) = self.at_end {
-            // Ignores an error: without an end in time, the server ends anyway.
+            // Ignore an error: if the time limit passes, the server ends anyway.
             timeout(config.stop_timeout, work).await.ok();
         }
         tracing::info!("stopped");
@@ -299,7 +300,6 @@ fn hub_limits(config: &Config) -> HubLimits {
     }
 }
 
-/// Builds the router from the settings.
 fn router(config: &Config, bound: SocketAddr) -> Router {
     let clients = Clients::new(config.max_send_bytes());
     Router {

@@ -2,7 +2,7 @@
 //!
 //! Each process has a soft limit and a hard limit of file descriptors. The soft limit is in
 //! effect, and the process may raise it up to the hard limit. In systemd, `LimitNOFILE=` sets
-//! the limit.
+//! both limits.
 //!
 //! The soft limit is usually 1,024 or even 256. With a limit of 1,024, a server would fail at
 //! its 1,025th descriptor. So the server raises its soft limit at the start. If the new limit

@@ -221,8 +221,9 @@ fn second_setting(value: &str) -> Option<&'static str> {
     SETTINGS.iter().map(|known| known.name).find(is_inside)
 }
 
-/// Returns a line for an error message. If the line begins with a name, `***` replaces a value
-/// that may be a secret. If the line has no name, `***` replaces a line that may be a secret.
+/// Returns a line for an error message.
+/// - A line `NAME=value`: `***` replaces a value that may be a secret.
+/// - Any other line: `***` replaces a line that is a single word, or that may be a secret.
 fn shown(line: &str) -> String {
     let lone_word = !line.contains([' ', '=']);
     match line.split_once('=') {

@@ -30,8 +30,8 @@ pub(crate) enum Transport {
     Plain(CountedTcp),
     /// Boxed, because a TLS stream is much larger than `Plain`.
     Tls(Box<TlsStream<CountedTcp>>),
-    /// `Plain` or `Tls`, with an X-ray above it. Without an X-ray, a connection needs no memory
-    /// for this variant.
+    /// `Plain` or `Tls`, with an X-ray above it. Boxed, so that a connection without an X-ray
+    /// needs less memory.
     Watched(Box<Watched>),
 }
 

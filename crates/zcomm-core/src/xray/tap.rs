@@ -103,7 +103,7 @@ impl Tap {
             false => self.decoder.follow(from, bytes),
             true => {
                 // `may_show` has counted only one event. But these bytes may contain thousands
-                // of events, so call it again for every other event.
+                // of events, so call `may_show` again for each of the other events.
                 let (mut paid, mut hidden) = (true, 0);
                 let on_event = &mut |event| {
                     let may_show =

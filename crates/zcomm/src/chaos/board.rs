@@ -177,7 +177,6 @@ impl Board {
         self.print(Line::Status(line));
     }
 
-    /// Prints an event of a connection.
     pub(super) fn report(&self, number: u64, event: String) {
         self.print(Line::Event { number, event });
     }

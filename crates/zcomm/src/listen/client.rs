@@ -121,8 +121,8 @@ impl Service {
         seat: &mut Seat,
         process: &mut Process,
     ) -> Result<Option<ExitStatus>> {
-        // A message that waits for space in the queue of the process, and the end of its time
-        // limit.
+        // A message that waits for space in the queue of the process, and the time at which this
+        // wait ends.
         let mut waiting: Option<(Vec<u8>, Instant)> = None;
         loop {
             let late = waiting.as_ref().map(|(_, late)| *late);
@@ -150,8 +150,8 @@ impl Service {
                 status = process.child.wait() => return Ok(Some(status?)),
             }
             if waiting.is_some() {
-                // While a message waits, this loop does not call `recv`. Only `recv` flushes
-                // by itself.
+                // While a message waits, this loop does not call `recv`, which also flushes. So
+                // flush here.
                 connection.flush().await?;
             }
         }

@@ -49,7 +49,6 @@ impl Failure {
         }
     }
 
-    /// Returns the failure as JSON.
     pub(crate) fn json(&self) -> Value {
         json!({ "type": "error", "error": self.what, "help": self.help })
     }

@@ -83,8 +83,8 @@ pub(crate) fn end(end: &End) -> Value {
     let close = |by: &str, why: &CloseReason| {
         let mut object =
             json!({ "type": "close", "by": by, "code": why.code(), "reason": why.reason() });
-        // A Close frame without a code has code 1005 here. This member shows that the frame
-        // contained a forbidden code, for example 1005.
+        // A Close frame without a code has code 1005 here. So the member `forbidden` marks a
+        // frame that contained a forbidden code, for example 1005.
         if why.is_forbidden() {
             object["forbidden"] = json!(true);
         }
