@@ -173,12 +173,15 @@ async fn r07_a_low_hard_limit_of_descriptors_lowers_max_connections_with_a_warni
         .start()
         .await;
     let stats = get(demo.addr, "/stats").await.body;
-    assert!(stats.contains(r#""max_connections":156"#), "{stats}");
+    assert!(stats.contains(r#""max_connections":249"#), "{stats}");
     let said = demo.output();
     let warning = said.lines().find(|line| line.contains("ulimit -n"));
     let warning = warning.expect("a warning");
     assert!(warning.contains("WARN") && warning.contains("WEBSOCKET_MAX_CONNECTIONS=1000"));
-    assert!(warning.contains("156"), "{warning}");
+    assert!(
+        warning.contains("at most 249 connections, and at most 35 wrong tokens wait"),
+        "{warning}"
+    );
 }
 
 #[cfg(unix)]

@@ -49,7 +49,7 @@ mod show;
 pub use close_codes::{CLOSE_CODES, CloseCode};
 pub use decoder::Decoder;
 pub use event::{Accept, Close, Event, EventKind, Frame, Head, Header, Joined, gap};
-pub use head::accept_key;
+pub use head::{accept_key, status_code};
 pub use rules::{BrokenRule, Direction};
 pub use splitter::{FrameHeader, HeadEnd, Piece, Splitter};
 pub use visible::{is_visible, pictured};

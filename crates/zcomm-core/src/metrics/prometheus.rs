@@ -160,7 +160,7 @@ impl Sources {
         let metrics = &self.metrics;
         writer.figure(&Figure {
             name: "zcomm_refusals_total",
-            help: "Clients that were refused, by reason.",
+            help: "Requests that were refused and connections that ended without an answer, by reason.",
             kind: FigureKind::Counter,
             label: "reason",
             values: owned(metrics.refusals.all()),

@@ -49,6 +49,8 @@ pub struct Server {
     pub(crate) client_tasks: ClientTasks,
     listener: TcpListener,
     local_addr: SocketAddr,
+    /// The maximum number of connections that wait after a wrong token.
+    guesses: usize,
     /// The token that the server made for this run. `None` if the server made no token.
     new_token: Option<String>,
     /// Work of the application that ends with the server.
@@ -91,7 +93,7 @@ impl Server {
             config.token = Some(token);
             new_token = Some(text);
         }
-        config.max_connections = descriptors::make_room(config.max_connections);
+        let guesses = descriptors::make_room(&mut config.max_connections);
         let listener = listen(addr, config.max_connections)?;
         let local_addr = listener.local_addr()?;
         let mut router = router(&config, local_addr);
@@ -106,6 +108,7 @@ impl Server {
             },
             listener,
             local_addr,
+            guesses,
             new_token,
             beside: Vec::new(),
             at_end: None,
@@ -207,19 +210,14 @@ impl Server {
         F: Future<Output = Result<()>> + Send + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
-        let ClientTasks {
-            router,
-            config,
-            identity,
-        } = &self.client_tasks;
-        if config.announce {
-            let token = self.new_token.as_deref();
-            announce(config, self.local_addr, router.page, token).await;
+        let (tasks, token) = (&self.client_tasks, self.new_token.as_deref());
+        if tasks.config.announce {
+            announce(&tasks.config, self.local_addr, tasks.router.page, token).await;
         }
         // Use a new task, because the thread of `main` wakes more slowly than the other threads.
         // Put the task into a `JoinSet`, so that the task ends when this future is dropped.
         let mut running = JoinSet::new();
-        if let Some(identity) = identity.clone() {
+        if let Some(identity) = tasks.identity.clone() {
             // This task never ends by itself.
             running.spawn(identity.renew());
         }
@@ -242,7 +240,8 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let client_tasks = Arc::new(self.client_tasks);
         let ClientTasks { router, config, .. } = &*client_tasks;
-        let slots = Slots::new(config.max_connections, config.max_connections_per_ip);
+        let (most, per_address) = (config.max_connections, config.max_connections_per_ip);
+        let slots = Slots::new(most, per_address, self.guesses);
         let mut tasks = JoinSet::new();
         let mut last_complaint = None;
         let mut shutdown = std::pin::pin!(shutdown);

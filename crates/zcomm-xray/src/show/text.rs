@@ -160,6 +160,7 @@ fn head_to(text: &mut String, head: &Head, paint: Paint) {
 }
 
 fn remark_to(text: &mut String, remark: &str, paint: Paint) {
+    let remark = pictured(remark, LINE + 10);
     let remark = paint.with(Paint::FAINT, &format!("- {remark}"));
     line_to(text, &format!("       {remark}"));
 }
