@@ -89,6 +89,21 @@ for (const button of document.querySelectorAll(".options button")) {
   });
 }
 
+// ---- Links. Readers stop the lesson between two chapters. Then the page says what to do, instead of the browser's error.
+document.addEventListener("click", async (event) => {
+  element("away").hidden = true;
+  const link = event.target.closest("a");
+  const isOther = link?.origin === location.origin && link.pathname !== location.pathname;
+  if (!isOther || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  try {
+    await fetch(link.href, { method: "HEAD" });
+    location.href = link.href;
+  } catch {
+    element("away").hidden = false;
+  }
+});
+
 // ---- Search: every word must be in the section. Sections with the words in their title come first.
 const MOST = 12;
 let sections;

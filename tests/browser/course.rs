@@ -156,6 +156,20 @@ pub async fn the_browser_keeps_the_progress(scene: Scene) {
         .await;
 }
 
+/// Between two chapters, a reader stops the lesson.
+pub async fn a_link_without_a_server_says_what_to_start(scene: Scene) {
+    let demo = scene.start("1_websocket_server", &[]);
+    let port = demo.link.port().unwrap().to_string();
+    let page = open(&scene, &demo, "/course/1-server.html").await;
+    drop(demo);
+    page.click_on("a[rel=next]").await;
+    page.until("!$('away').hidden").await;
+    let _next = scene.start("2_websocket_echo", &[("WEBSOCKET_PORT", &port)]);
+    page.click_on("a[rel=next]").await;
+    page.until("location.pathname === '/course/2-echo.html'")
+        .await;
+}
+
 /// By keyboard alone, and without a server when the list is there.
 pub async fn the_search_finds_sections(scene: Scene) {
     let demo = scene.start("1_websocket_server", &[]);

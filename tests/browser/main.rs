@@ -135,6 +135,7 @@ fn main() -> ExitCode {
         each_question_answers_when_it_is_clicked
         a_button_copies_the_command_alone
         the_browser_keeps_the_progress
+        a_link_without_a_server_says_what_to_start
         the_search_finds_sections
         a_result_of_the_search_leads_to_its_section
         the_text_is_reached_by_keyboard
