@@ -75,9 +75,14 @@ impl Entry {
     /// The reason to close, if another task has ordered the client to close. While the network is
     /// `blocked`, returns this error at once. Otherwise returns all messages in the mailbox first.
     pub(crate) fn next_mail(&self, blocked: bool) -> Result<Option<Message>, CloseReason> {
-        if !self.mail.load(Ordering::Acquire) {
-            return Ok(None);
+        match self.mail.load(Ordering::Acquire) {
+            true => self.take_mail(blocked),
+            false => Ok(None),
         }
+    }
+
+    #[cold]
+    fn take_mail(&self, blocked: bool) -> Result<Option<Message>, CloseReason> {
         let mut mailbox = lock(&self.mailbox);
         let message = if blocked {
             None

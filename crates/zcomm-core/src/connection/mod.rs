@@ -8,4 +8,6 @@ pub(crate) mod sources;
 
 pub(crate) mod socket;
 
+mod due;
+
 pub(crate) mod handle;

@@ -4,30 +4,37 @@
 //! same bytes for every client. The log makes these bytes once, and every connection sends them.
 
 use bytes::Bytes;
-use tokio_tungstenite::tungstenite::{
-    Utf8Bytes,
-    protocol::frame::{
-        FrameHeader,
-        coding::{Data, OpCode},
-    },
-};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::protocol::message::{Message, Text};
 
+/// The first byte of a frame that carries a whole text: the FIN bit, and opcode 1.
+pub(crate) const TEXT: u8 = 0x81;
+/// The first byte of a frame that carries a whole binary message: the FIN bit, and opcode 2.
+pub(crate) const BINARY: u8 = 0x82;
+/// The longest header of a frame without a mask (bytes).
+const MAX_HEADER: usize = 10;
+
 /// Appends the frame of a message, as a server sends it.
 pub(crate) fn append_frame(message: &Message, output: &mut Vec<u8>) {
-    let (kind, payload) = match message {
-        Message::Text(text) => (Data::Text, text.as_bytes()),
-        Message::Binary(bytes) => (Data::Binary, &bytes[..]),
+    let (first, payload) = match message {
+        Message::Text(text) => (TEXT, text.as_bytes()),
+        Message::Binary(bytes) => (BINARY, &bytes[..]),
     };
-    let header = FrameHeader {
-        opcode: OpCode::Data(kind),
-        ..FrameHeader::default()
-    };
-    let length = payload.len() as u64;
-    output.reserve(header.len(length) + payload.len());
-    // A write to a `Vec` does not fail.
-    header.format(length, output).ok();
+    let length = payload.len();
+    output.reserve(MAX_HEADER + length);
+    // The length has 7, 16 or 64 bits. 126 and 127 announce the longer forms.
+    match length {
+        0..=125 => output.extend_from_slice(&[first, length as u8]),
+        126..=0xffff => {
+            output.extend_from_slice(&[first, 126]);
+            output.extend_from_slice(&(length as u16).to_be_bytes());
+        }
+        _ => {
+            output.extend_from_slice(&[first, 127]);
+            output.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
     output.extend_from_slice(payload);
 }
 

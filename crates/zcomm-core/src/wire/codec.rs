@@ -27,7 +27,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_tungstenite::tungstenite::{
-    self, Error as WireError,
+    self, Error as WireError, Message as WireMessage,
     error::{CapacityError, ProtocolError},
     protocol::{CloseFrame, Role, WebSocketContext},
 };
@@ -170,33 +170,38 @@ impl Wire {
         self.meter.stream.sent()
     }
 
+    /// Returns the next message, if it is in the read buffer as one whole frame.
+    pub(crate) fn buffered(&mut self) -> Option<Message> {
+        // A connection without a buffer reads nothing else here: each delivery calls this.
+        let has_unread = !self.meter.unread().is_empty();
+        has_unread.then(|| self.meter.buffered(self.kind))?
+    }
+
     /// Reads the next message, ping or pong; `None` when the codec needs more input.
     pub(crate) fn read(&mut self) -> Result<Option<Received>, End> {
         self.drained = false;
         loop {
             return match self.next() {
-                Ok(tungstenite::Message::Text(text)) => {
+                Ok(WireMessage::Text(text)) => {
                     Ok(Some(Received::Message(Message::Text(Text(text)))))
                 }
-                Ok(tungstenite::Message::Binary(bytes)) => {
+                Ok(WireMessage::Binary(bytes)) => {
                     Ok(Some(Received::Message(Message::Binary(bytes))))
                 }
-                Ok(tungstenite::Message::Ping(payload)) => Ok(Some(Received::Ping(payload))),
-                Ok(tungstenite::Message::Pong(payload)) => Ok(Some(Received::Pong(payload))),
+                Ok(WireMessage::Ping(payload)) => Ok(Some(Received::Ping(payload))),
+                Ok(WireMessage::Pong(payload)) => Ok(Some(Received::Pong(payload))),
                 // `tungstenite` replaces a close code that it does not know. So the close code comes
                 // from the bytes that have arrived.
-                Ok(tungstenite::Message::Close(_)) => {
-                    Err(End::ByPeer(self.meter.input.close_reason()))
-                }
+                Ok(WireMessage::Close(_)) => Err(End::ByPeer(self.meter.input.close_reason())),
                 // The codec never returns a raw frame from a read.
-                Ok(tungstenite::Message::Frame(_)) => continue,
-                Err(error) if would_block(&error) => match self.meter.overdrawn {
-                    true => Err(End::policy(CloseReason::TOO_FAST)),
-                    false => {
-                        self.drained = true;
-                        Ok(None)
-                    }
-                },
+                Ok(WireMessage::Frame(_)) => continue,
+                Err(error) if would_block(&error) && self.meter.overdrawn => {
+                    Err(End::policy(CloseReason::TOO_FAST))
+                }
+                Err(error) if would_block(&error) => {
+                    self.drained = true;
+                    Ok(None)
+                }
                 Err(error) => Err(self.ended_by(error)),
             };
         }
@@ -204,7 +209,7 @@ impl Wire {
 
     /// Reads the next message. If the message has arrived as one whole frame, this needs no
     /// codec. The codec reads everything else.
-    fn next(&mut self) -> tungstenite::Result<tungstenite::Message> {
+    fn next(&mut self) -> tungstenite::Result<WireMessage> {
         if let Some(message) = self.meter.whole_message(self.kind)? {
             return Ok(message.into());
         }
@@ -255,7 +260,7 @@ impl Wire {
     pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<bool, End> {
         self.take_arrived();
         let payload = Bytes::copy_from_slice(payload);
-        let ping = tungstenite::Message::Ping(payload);
+        let ping = WireMessage::Ping(payload);
         let (codec, meter) = self.codec();
         accepted(codec.write(meter, ping))
     }

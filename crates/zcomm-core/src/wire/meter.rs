@@ -30,6 +30,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     task::{coop::poll_proceed, unconstrained},
 };
+use zcomm_xray::WholeFrame;
 
 use crate::{
     protocol::{
@@ -42,7 +43,7 @@ use crate::{
         buffers::Buffers,
         spare::{Kind, WRITE_BUFFER},
         transport::Transport,
-        whole::WholeFrame,
+        whole::message,
     },
 };
 
@@ -156,7 +157,7 @@ impl Meter {
     }
 
     /// The bytes that have arrived, and that neither the codec nor the handler has seen.
-    fn unread(&self) -> &[u8] {
+    pub(crate) fn unread(&self) -> &[u8] {
         self.buffers.as_ref().map_or(&[], |buffer| buffer.unread())
     }
 
@@ -166,19 +167,26 @@ impl Meter {
         }
     }
 
-    /// Returns the next message, if it is one whole frame. `None` if the codec must read the next
+    /// Returns the next message, if it is in the buffer as one whole frame.
+    pub(crate) fn buffered(&mut self, kind: Kind) -> Option<Message> {
+        let frame = WholeFrame::find(self.unread())?;
+        if self.input.in_message() {
+            return None;
+        }
+        let (message, size) = (message(&frame, kind)?, frame.size);
+        self.consume(size);
+        Some(message)
+    }
+
+    /// Reads the next message, if it is one whole frame. `None` if the codec must read the next
     /// bytes.
     pub(crate) fn whole_message(&mut self, kind: Kind) -> io::Result<Option<Message>> {
-        if self.input.in_message() {
-            return Ok(None);
-        }
         loop {
-            if let Some(frame) = WholeFrame::find(self.unread()) {
-                let (message, size) = (frame.message(kind), frame.size());
-                if message.is_some() {
-                    self.consume(size);
-                }
-                return Ok(message);
+            if let Some(message) = self.buffered(kind) {
+                return Ok(Some(message));
+            }
+            if self.input.in_message() || WholeFrame::find(self.unread()).is_some() {
+                return Ok(None);
             }
             match self.fill() {
                 Ok(0) => return Ok(None),
