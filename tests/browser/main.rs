@@ -14,6 +14,7 @@ mod chat;
 mod children;
 mod closes;
 mod course;
+mod explore;
 mod harness;
 #[path = "../xray/recorded.rs"]
 mod recorded;
@@ -33,6 +34,7 @@ use attacks::*;
 use chat::*;
 use closes::*;
 use course::*;
+use explore::*;
 use harness::{Demo, Page, Scene, Stage, TLS, Tools, Way, root, variable};
 use libtest_mimic::{Arguments, Completion, Trial};
 use reqwest::Url;
@@ -167,6 +169,20 @@ fn main() -> ExitCode {
         the_page_of_the_wire_alone_shows_nothing
         a_page_does_not_see_the_wire_of_another
         the_wire_fits_a_phone_in_light_and_dark
+    );
+    // The explanations of the course.
+    tests_in_both_ways! {
+        each_step_is_reached_by_button_and_by_key
+        the_sum_of_a_key_is_right
+        the_bytes_of_a_frame_are_right
+    }
+    tests!(
+        tools,
+        "http://",
+        Way::Http,
+        the_counts_of_the_three_designs_are_right
+        the_tunnel_loses_nothing_without_a_gap
+        each_step_fits_a_phone_in_light_and_dark
     );
     // The chat. What does not depend on the way is seen in one of them.
     tests_in_both_ways! {

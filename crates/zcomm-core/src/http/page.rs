@@ -5,9 +5,9 @@
 //! A learner can also open the file of the page by double click, because the page needs only
 //! files in the same folder. Then the origin is `null`, and the server must allow this origin.
 //!
-//! The response has a content security policy with the hash of the page's own script. So a
-//! script that is hidden in a message cannot run, and the page cannot send data to another
-//! server.
+//! The response has a content security policy with the hashes of the page's own scripts and
+//! styles. So a script that is hidden in a message cannot run, and the page cannot send data to
+//! another server.
 
 use data_encoding::BASE64;
 use hyper::header::{self, HeaderValue};
@@ -76,23 +76,25 @@ fn document(html: &'static str, ancestors: &str) -> Answer {
 }
 
 fn policy(html: &str, ancestors: &str) -> String {
-    let mut scripts = "script-src 'self'".to_owned();
-    for script in html.split("<script").skip(1) {
-        let inline = script
-            .split_once('>')
-            .and_then(|(_, rest)| rest.split_once("</script>"));
-        if let Some((code, _)) = inline.filter(|(code, _)| !code.is_empty()) {
-            // A browser hashes the parsed text, in which each line ends with \n. In the file, a
-            // line may end with \r\n, because Git for Windows can change the line ends.
-            let code = code.replace("\r\n", "\n");
-            let hash = BASE64.encode(&Sha256::digest(&code));
-            scripts += &format!(" 'sha256-{hash}'");
-        }
-    }
+    let (scripts, styles) = (hashes(html, "script"), hashes(html, "style"));
     format!(
-        "default-src 'none'; img-src 'self'; style-src 'self'; {scripts}; connect-src 'self'; \
-             frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
+        "default-src 'none'; img-src 'self'; style-src 'self'{styles}; script-src 'self'{scripts}; \
+             connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors {ancestors}"
     )
+}
+
+/// The hash of each element of this kind that has its code in the page.
+fn hashes(html: &str, element: &str) -> String {
+    let (start, end) = (format!("<{element}"), format!("</{element}>"));
+    let inside = |rest: &'_ str| {
+        let (code, _) = rest.split_once('>')?.1.split_once(&end)?;
+        // A browser hashes the parsed text, in which each line ends with \n. In the file, a
+        // line may end with \r\n, because Git for Windows can change the line ends.
+        let code = code.replace("\r\n", "\n");
+        (!code.is_empty()).then(|| format!(" 'sha256-{}'", BASE64.encode(&Sha256::digest(&code))))
+    };
+    html.split(&start).skip(1).filter_map(inside).collect()
 }
 
 #[cfg(test)]
@@ -126,6 +128,15 @@ mod tests {
         );
         assert_eq!(policy.matches("sha256-").count(), 1);
         assert!(!policy.contains("unsafe"));
+    }
+
+    #[test]
+    fn the_policy_allows_a_style_that_the_page_contains() {
+        let page = "<style>p {}</style><p>hi</p>";
+        // The hash is from: printf 'p {}' | openssl dgst -sha256 -binary | base64
+        let hash = "style-src 'self' 'sha256-SNJDlN1Iy2mnt7DOjQIyDb2LQE6O5PQiSZomcdzawQ4='; ";
+        assert!(policy(page, "'none'").contains(hash));
+        assert!(policy("<p style=x>hi</p>", "'none'").contains("style-src 'self'; "));
     }
 
     #[test]
