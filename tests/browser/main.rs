@@ -13,6 +13,7 @@ mod chat;
 #[path = "../children.rs"]
 mod children;
 mod closes;
+mod course;
 mod explore;
 mod harness;
 #[path = "../xray/recorded.rs"]
@@ -32,6 +33,7 @@ use std::{
 use attacks::*;
 use chat::*;
 use closes::*;
+use course::*;
 use explore::*;
 use harness::{Demo, Page, Scene, Stage, TLS, Tools, Way, root, variable};
 use libtest_mimic::{Arguments, Completion, Trial};
@@ -124,7 +126,23 @@ fn main() -> ExitCode {
         each_page_takes_the_token_of_the_link
         a_page_contacts_only_its_server_and_logs_no_error
         the_page_fits_a_phone_in_light_and_dark
+        a_lesson_leads_to_its_chapter
     }
+    // The course, as every lesson serves it.
+    tests!(
+        tools,
+        "http://",
+        Way::Http,
+        every_chapter_is_shown
+        each_question_answers_when_it_is_clicked
+        a_button_copies_the_command_alone
+        the_browser_keeps_the_progress
+        a_link_without_a_server_says_what_to_start
+        the_search_finds_sections
+        a_result_of_the_search_leads_to_its_section
+        the_text_is_reached_by_keyboard
+        the_course_fits_a_phone_in_light_and_dark
+    );
     tests!(
         tools,
         "http://",
@@ -475,7 +493,10 @@ async fn the_code_panel_shows_the_script_and_lights_it_up(scene: Scene) {
 async fn the_keyboard_alone_is_enough(scene: Scene) {
     let demo = scene.start("2_websocket_echo", &[]);
     let page = scene.open(&demo).await;
-    page.press(Key::Tab).await;
+    // Four links to the chapters come first.
+    for _ in 0..5 {
+        page.press(Key::Tab).await;
+    }
     page.until("document.activeElement.id === 'server'").await;
     page.press(Key::Enter).await;
     page.shows("status", "OPEN 1").await;

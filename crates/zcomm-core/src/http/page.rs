@@ -13,7 +13,7 @@ use data_encoding::BASE64;
 use hyper::header::{self, HeaderValue};
 use sha2::{Digest, Sha256};
 
-use crate::http::response::{Answer, ok};
+use crate::http::response::{Answer, moved, ok};
 
 /// A page and the files that it needs. The program contains all of these files.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,8 @@ pub struct Page {
     pub html: &'static str,
     /// The files that the page links to.
     pub assets: &'static [Asset],
+    /// Returns more files, by path. Many files can be made only when a browser asks for them.
+    pub more: fn(&str) -> Option<Asset>,
 }
 
 /// A file that a page links to, or a document that the page shows in a frame.
@@ -40,16 +42,25 @@ pub struct Asset {
 }
 
 impl Page {
-    /// The response for this path: the page or one of its files. `None` for any other path.
+    /// The response for this path: the page or one of its files. `None` for any other path. For
+    /// the path of a folder without the `/` at its end, the response is the path of the folder.
     pub(crate) fn response(&self, path: &str) -> Option<Answer> {
         if path == "/" {
             return Some(document(self.html, "'none'"));
         }
-        let asset = self.assets.iter().find(|asset| asset.path == path)?;
+        let Some(asset) = self.file(path) else {
+            let folder = self.file(&format!("{path}/"))?;
+            return Some(moved(folder.path));
+        };
         if asset.mime.starts_with("text/html") {
             return Some(document(asset.body, "'self'"));
         }
         Some(ok(asset.mime, asset.body))
+    }
+
+    fn file(&self, path: &str) -> Option<Asset> {
+        let asset = self.assets.iter().find(|asset| asset.path == path);
+        asset.copied().or_else(|| (self.more)(path))
     }
 }
 
@@ -99,6 +110,12 @@ mod tests {
             mime: "text/css",
             body: "p {}",
         }],
+        more: |path| (path == "/more/").then_some(MORE),
+    };
+    const MORE: Asset = Asset {
+        path: "/more/",
+        mime: "text/html; charset=utf-8",
+        body: "<p>more",
     };
 
     #[test]
@@ -136,5 +153,15 @@ mod tests {
         assert!(PAGE.response("/").is_some());
         assert!(PAGE.response("/style.css").is_some());
         assert!(PAGE.response("/other.css").is_none());
+    }
+
+    #[test]
+    fn a_folder_is_found_without_its_last_sign() {
+        assert_eq!(PAGE.response("/more/").unwrap().status(), 200);
+        let moved = PAGE.response("/more").unwrap();
+        assert_eq!(moved.status(), 308);
+        assert_eq!(moved.headers()["location"], "/more/");
+        assert!(PAGE.response("/mor").is_none());
+        assert!(PAGE.response("/more/more").is_none());
     }
 }
