@@ -16,7 +16,6 @@
 //! the network has accepted the previous batch.
 
 use std::{
-    future::poll_fn,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -41,10 +40,13 @@ pub(crate) struct Socket {
     pub(crate) recorder: Recorder,
     /// `None` as soon as the connection has ended.
     pub(crate) sources: Option<Sources>,
-    end: Option<End>,
+    pub(super) end: Option<End>,
     pub(crate) client: Arc<Entry>,
     /// Whether there is output that the network has not accepted.
     unflushed: bool,
+    /// Set if the log line of the end must wait, because the network does not accept our Close
+    /// frame yet. The value is the number of messages that are not sent.
+    pub(super) unsent: Option<u32>,
     pub(super) wire: Wire,
     budgets: Budgets,
 }
@@ -64,6 +66,7 @@ impl Socket {
             sources: Some(sources),
             end: None,
             unflushed: false,
+            unsent: None,
             wire,
             budgets: Budgets::new(config),
         }
@@ -140,27 +143,12 @@ impl Socket {
         }
     }
 
-    /// Ends the connection for the reason `close`, if the connection is still open. Then writes
-    /// the last bytes, if the connection is not broken.
-    ///
-    /// If the server stops, first sends the messages in the logs. In this case, the handler may
-    /// have returned only because it could not append to a closed log.
-    pub(crate) async fn finish(mut self: Box<Self>, close: CloseReason) {
-        if self.stopping().is_some() {
-            poll_fn(|context| self.poll_recv(context)).await;
-        }
-        self.close(close);
-        if !matches!(self.end, Some(End::Broken(_))) {
-            self.wire.finish().await;
-        }
-    }
-
     /// Returns the reason to close once the server stops. From then on, the logs are closed, and
     /// the last messages have a time limit.
     pub(super) fn stopping(&mut self) -> Option<CloseReason> {
-        let why = self.sources.as_mut()?.stopping()?;
-        self.deadlines.stopping();
-        Some(why)
+        let stop = self.sources.as_mut()?.stopping()?;
+        self.deadlines.stopping(stop.until);
+        Some(stop.why)
     }
 
     fn still_open(&self) -> Result<()> {
@@ -318,17 +306,5 @@ impl Socket {
             }
         }
         Ok(!self.unflushed)
-    }
-
-    /// Removes the client from the registry and the logs, and then sends the Close frame. So when
-    /// a client has read the frame, the server does not count this client any more.
-    ///
-    /// After this call, the handler's `recv` returns `None`. [`finish`](Socket::finish) later
-    /// waits for the network.
-    fn end_with(&mut self, end: End) {
-        self.recorder.ended(&end, &self.client.info);
-        self.sources = None;
-        self.wire.end(&end);
-        self.end = Some(end);
     }
 }

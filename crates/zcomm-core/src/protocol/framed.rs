@@ -3,8 +3,10 @@
 //! A server does not mask its frames (RFC 6455 section 5.1). So the frame of a broadcast has the
 //! same bytes for every client. The log makes these bytes once, and every connection sends them.
 
+use std::io;
+
 use bytes::Bytes;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::{Utf8Bytes, protocol::frame::FrameHeader};
 
 use crate::protocol::message::{Message, Text};
 
@@ -36,6 +38,16 @@ pub(crate) fn append_frame(message: &Message, output: &mut Vec<u8>) {
         }
     }
     output.extend_from_slice(payload);
+}
+
+/// The size of the first of these frames: its header and its payload. If the bytes do not begin
+/// with a frame, returns the number of all bytes.
+pub(crate) fn frame_size(frames: &[u8]) -> usize {
+    let mut rest = io::Cursor::new(frames);
+    match FrameHeader::parse(&mut rest) {
+        Ok(Some((_, payload))) => frames.len().min((rest.position() + payload) as usize),
+        _ => frames.len(),
+    }
 }
 
 /// A message and its frame. Both use the same memory.

@@ -25,7 +25,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     task::{coop::poll_proceed, unconstrained},
@@ -34,7 +34,7 @@ use zcomm_xray::WholeFrame;
 
 use crate::{
     protocol::{
-        framed::append_frame,
+        framed::{append_frame, frame_size},
         message::Message,
         rate::{Budget, Rate},
     },
@@ -56,6 +56,8 @@ pub(crate) struct Meter {
     /// The frames that are sent before the next bytes of the codec. Set this only when the codec
     /// has no output: otherwise the frames could come in the middle of another frame.
     pub(crate) output: Bytes,
+    /// The number of bytes of `output` that the network has accepted.
+    written: usize,
     /// Bytes that have arrived, and answers. `None` while no byte waits.
     buffers: Option<Box<Buffers>>,
     pub(crate) budget: Budget,
@@ -82,6 +84,7 @@ impl Meter {
             waker: Waker::noop().clone(),
             stream,
             output: Bytes::new(),
+            written: 0,
             buffers: None,
             budget: Budget::new(rate),
             input: Frames::new(max_frame),
@@ -214,7 +217,10 @@ impl Meter {
         &mut self,
         mut operation: impl FnMut(Pin<&mut Transport>, &mut Context<'_>, &[u8]) -> Poll<io::Result<T>>,
     ) -> io::Result<T> {
-        let once = poll_fn(|context| operation(Pin::new(&mut self.stream), context, &self.output));
+        let once = poll_fn(|context| {
+            let frames = &self.output[self.written..];
+            operation(Pin::new(&mut self.stream), context, frames)
+        });
         would_block(pin!(unconstrained(once)).poll(&mut Context::from_waker(&self.waker)))
     }
 
@@ -256,11 +262,30 @@ impl Meter {
         while !self.output.is_empty() {
             match self.send(|stream, context, frames| stream.poll_write(context, frames))? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
-                count if count < self.output.len() => self.output.advance(count),
-                _ => self.output = Bytes::new(),
+                count if self.written + count < self.output.len() => self.written += count,
+                _ => (self.output, self.written) = (Bytes::new(), 0),
             }
         }
         Ok(())
+    }
+
+    /// Drops the frames of broadcasts, except a frame of which a part is written. Returns the
+    /// number of dropped frames.
+    pub(crate) fn drop_broadcasts(&mut self) -> usize {
+        let (mut keep, mut dropped, mut start) = (0, 0, 0);
+        while start < self.output.len() {
+            let end = start + frame_size(&self.output[start..]);
+            match start < self.written {
+                true => keep = end,
+                false => dropped += 1,
+            }
+            start = end;
+        }
+        self.output.truncate(keep);
+        if keep == self.written {
+            (self.output, self.written) = (Bytes::new(), 0);
+        }
+        dropped
     }
 }
 
