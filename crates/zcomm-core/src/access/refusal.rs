@@ -140,7 +140,7 @@ impl Refusal {
             Refusal::NotForAll => row(403, "private", "these figures are private",
                 "ask from the server's own machine, at 127.0.0.1, or show the token: Authorization: Bearer ..."),
             Refusal::NotFound => row(404, "not_found", "nothing is served under this path",
-                "the page is at /, the WebSocket at / and /ws, and there are /healthz, /stats, /metrics and /why"),
+                "the page is at /, the course of a lesson at /course/, the WebSocket at / and /ws, and there are /healthz, /stats, /metrics and /why"),
             Refusal::NotNoted => row(404, "not_noted", "no refusal is stored for this attempt",
                 "it was already read, it is older than 60 s, or it never existed"),
             Refusal::NoXray => row(404, "not_found", "this server runs without an X-ray",

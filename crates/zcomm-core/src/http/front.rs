@@ -32,7 +32,7 @@ use crate::{
         response::{is_refused, refused},
         router::{Guest, Router},
     },
-    wire::{codec::linger, transport::Transport},
+    wire::{linger::linger, transport::Transport},
 };
 
 /// The maximum size of a request head (bytes) and the maximum number of its headers. Above

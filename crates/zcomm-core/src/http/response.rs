@@ -87,6 +87,14 @@ pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     response
 }
 
+/// The response 308: the document has another path.
+pub(crate) fn moved(path: &'static str) -> Answer {
+    let mut response = plain(StatusCode::PERMANENT_REDIRECT, format!("see {path}\n"));
+    let location = HeaderValue::from_static(path);
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
 /// The answer to `/healthz`: 200, or 503 with the reason.
 pub(crate) fn health(health: Result<(), String>) -> Answer {
     match health {

@@ -21,7 +21,7 @@ use crate::{
         why::Why,
     },
     client::options::ConnectOptions,
-    clients::registry::Clients,
+    clients::registry::{Clients, Stop},
     connection::handle::Connection,
     error::{Error, Result},
     http::{page::Page, router::Router, viewers::Viewers},
@@ -30,7 +30,7 @@ use crate::{
         counters::{DROPPED, Metrics},
         reports::Reports,
     },
-    protocol::{close_reason::CloseReason, message::Message},
+    protocol::message::Message,
     server::{
         announce::{announce, reached_from_here, schemes},
         client_task::ClientTasks,
@@ -271,10 +271,10 @@ impl Server {
         }
         drop(self.listener);
         stop.send_replace(true);
-        let why = CloseReason::new(CloseReason::GOING_AWAY, "Server shutting down");
-        router.clients.stop(why.clone());
+        let last = Stop::within(config.stop_timeout);
+        router.clients.stop(last.clone());
         if let Some(viewers) = &router.viewers {
-            viewers.clients.stop(why);
+            viewers.clients.stop(last.clone());
         }
         let all_ended = async { while tasks.join_next().await.is_some() {} };
         if timeout(config.stop_timeout, all_ended).await.is_err() {

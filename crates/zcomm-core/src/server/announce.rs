@@ -272,6 +272,7 @@ mod tests {
         address: "ws://127.0.0.1:8765/",
         html: "",
         assets: &[],
+        more: |_| None,
     };
 
     fn line(page: Option<Page>, port: u16, token: Option<&str>) -> String {

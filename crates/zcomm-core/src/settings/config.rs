@@ -105,7 +105,10 @@ pub struct Config {
     /// most four times as long. A client that reads 16 KiB in each second is never too slow.
     /// Default 5 s.
     pub flush_timeout: Duration,
-    /// The time limit from the stop signal to the end of the last connection. Default 5 s.
+    /// The time limit from the stop signal to the end of the last connection. Messages are sent
+    /// until 1 s before the limit, or for three quarters of a limit of less than 4 s. The rest of
+    /// the time is for the Close frame. The log says how many messages were not sent to a client.
+    /// Default 5 s.
     pub stop_timeout: Duration,
     /// The settings file that was read. The start-up line shows its name.
     pub settings_file: Option<PathBuf>,

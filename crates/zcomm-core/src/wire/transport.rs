@@ -58,7 +58,7 @@ impl Transport {
         reads: Direction,
     ) -> Transport {
         let Some(xray) = xray else { return self };
-        let tls = matches!(self, Transport::Tls(_));
+        let tls = self.is_tls();
         let tap = match reads {
             Direction::ClientToServer => xray.tap_for_page(peer, tls),
             Direction::ServerToClient => xray.tap(Some(peer), tls),
@@ -92,6 +92,14 @@ impl Transport {
             Transport::Plain(tcp) => tcp,
             Transport::Tls(tls) => tls.get_ref().0,
             Transport::Watched(watched) => watched.transport.counted(),
+        }
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        match self {
+            Transport::Plain(_) => false,
+            Transport::Tls(_) => true,
+            Transport::Watched(watched) => watched.transport.is_tls(),
         }
     }
 
