@@ -17,9 +17,12 @@ mod addresses;
 mod capacity;
 mod failures;
 mod marker;
+mod markup;
 mod server;
 mod span;
 mod units;
+
+mod axis;
 
 mod deliveries;
 mod plan;
@@ -40,12 +43,17 @@ mod text;
 
 mod echo;
 mod fanout;
-mod html;
+mod histogram;
 mod lifecycle;
+mod timeline;
 
 mod load;
 
 mod notes;
+
+mod verdict;
+
+mod html;
 
 use std::{
     fs::{self, File},

@@ -9,7 +9,7 @@ const BUSY: f64 = 0.85;
 const BUSIER: f64 = 0.5;
 /// If 1 % of the messages left later than this, an open loop did not keep its schedule
 /// (nanoseconds).
-const LATE: u64 = 1_000_000;
+pub(super) const LATE: u64 = 1_000_000;
 
 impl Report {
     pub(super) fn notes(&self) -> Vec<String> {
