@@ -4,16 +4,19 @@
 //! that another program or the user has written, such as the server's address.
 
 use super::{
-    histogram,
+    compare, histogram,
     markup::escaped,
     report::{QUANTILES, Report, quantiles},
+    table::Row,
     timeline,
     units::{duration, grouped},
 };
 
 const STYLE: &str = include_str!("html.css");
 
-pub(super) fn page(report: &Report) -> String {
+/// Returns the page of a run. `row` is the run as a row of a table, and `earlier` are the rows
+/// before it.
+pub(super) fn page(report: &Report, row: &Row, earlier: &[Row]) -> String {
     let url = escaped(&report.url);
     let (load, verdict) = (escaped(&report.load()), escaped(&report.verdict()));
     let class = report.verdict_class();
@@ -22,8 +25,9 @@ pub(super) fn page(report: &Report) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>zcomm stress {url}</title>\n<style>\n{STYLE}</style>\n<main>\n\
          <header><h1>{url}</h1><p>{load}</p><p class=\"{class}\">{verdict}</p></header>\n\
-         {}{}{}</main>\n</html>\n",
+         {}{}{}{}</main>\n</html>\n",
         failures(report),
+        comparison(row, earlier),
         charts(report),
         numbers(report),
     )
@@ -79,6 +83,19 @@ fn failures(report: &Report) -> String {
     });
     let body = format!("<ul class=\"failed\">{}</ul>", items.collect::<String>());
     section("What failed", "wide", &body)
+}
+
+/// Returns the comparison with earlier runs, if there are any of the same load.
+fn comparison(row: &Row, earlier: &[Row]) -> String {
+    let tables = compare::tables(row, earlier);
+    if tables.is_empty() {
+        return String::new();
+    }
+    let body = format!(
+        "{tables}<p>Each value is the median of its runs. The change is none where the runs overlap. \
+         One run shows no spread: measure both in turn, at least three times.</p>"
+    );
+    section("Compared with earlier runs of this load", "wide", &body)
 }
 
 /// Returns a table with a row for each percentile. The table is narrow enough for a phone.
