@@ -32,6 +32,12 @@ const strayHint = () => {
   return `${own} Or start that server with WEBSOCKET_ALLOWED_ORIGINS=${location.origin} to allow this page.`;
 };
 
+// The links to the chapters lead to the Markdown files. The server of a lesson serves the chapters as pages.
+const pageOf = (file) => file.replace("../docs/", "/course/").replace("SUMMARY.md", "").replace(/\.md$/, ".html");
+if (ownServer) {
+  for (const link of document.querySelectorAll("#course a")) link.href = pageOf(link.getAttribute("href"));
+}
+
 // ---- The token. The link that the server prints contains the token after #. Browsers never send the part after #.
 // Returns the token, still percent-encoded. Removes it from the address bar, because a projector may show it.
 const tokenOfLink = () => {

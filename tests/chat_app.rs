@@ -130,22 +130,50 @@ async fn a_leave_and_a_lost_connection_are_announced() {
     assert_eq!(bob.hears_next().await["type"], "pong");
 }
 
+/// The connection has every message already. With a position of this epoch, that is the same.
 #[tokio::test]
-async fn a_second_join_of_a_room_sends_the_history_again() {
+async fn a_second_join_of_a_room_is_answered_by_joined_only() {
     let chat = chat_app().start().await;
     let mut ada = Guest::join(&chat, "Ada").await;
     let mut bob = Guest::join(&chat, "Bob").await;
     assert_eq!(ada.hears("user_joined").await["name"], "Bob");
     ada.chats("hello").await;
     bob.hears_text("hello").await;
-    bob.joins(json!({})).await;
-    bob.hears_text("hello").await;
+    let epoch = bob.joins(json!({})).await["epoch"].clone();
+    let beginning = json!({"epoch": epoch, "since": "0"});
+    let future = json!({"epoch": epoch, "since": "99"});
+    for fields in [json!({}), beginning, future] {
+        let joined = bob.joins(fields).await;
+        let said = [&joined["recovered"], &joined["missed"], &joined["seq"]];
+        assert_eq!(said, [&json!(true), &json!("0"), &json!("1")], "{joined}");
+        assert_eq!(joined["users"], json!(["Ada", "Bob"]));
+    }
+    // The next message of the room is the next one that is said.
+    ada.chats("again").await;
+    bob.hears_text("again").await;
     let _eve = Guest::join(&chat, "Eve").await;
     assert_eq!(
         ada.hears("user_joined").await["name"],
         "Eve",
         "no second Bob"
     );
+}
+
+/// A client that has lost what it showed leaves first. A position in another epoch is a position in
+/// another log, so its client is told what it will not get.
+#[tokio::test]
+async fn a_client_that_leaves_or_shows_another_epoch_gets_the_history_again() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    ada.chats("hello").await;
+    ada.hears_text("hello").await;
+    ada.says("leave", json!({})).await;
+    assert_eq!(ada.joins(json!({})).await["recovered"], false);
+    ada.hears_text("hello").await;
+    let joined = ada.joins(json!({"epoch": "then", "since": "7"})).await;
+    assert_eq!(joined["recovered"], false);
+    assert_eq!(ada.hears_next().await["type"], "gap");
+    ada.hears_text("hello").await;
 }
 
 #[tokio::test]
@@ -398,6 +426,7 @@ async fn a_client_that_missed_too_much_gets_a_gap() {
         bob.hears_text(&n.to_string()).await;
     }
     // A position that does not exist yet: nothing was missed, and the client starts anew.
+    bob.says("leave", json!({})).await;
     let joined = bob.joins(json!({"epoch": epoch, "since": "999"})).await;
     assert_eq!(
         (&joined["recovered"], &joined["missed"]),

@@ -24,6 +24,7 @@ mod _3_websocket_secure;
 // The folders are named like those of the crates.
 mod chat;
 mod client;
+mod course;
 mod metrics;
 mod program;
 #[cfg(unix)]

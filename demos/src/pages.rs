@@ -1,8 +1,10 @@
 //! The pages of the lessons: the files in `clients/`, compiled into the programs.
 //!
 //! A server serves the same file that a learner can double-click, so a lesson has only one page.
+//! The server also serves the chapters of the course, under `/course/`.
 
 use zcomm_core::{Asset, Page};
+use zcomm_course::course;
 
 /// Includes files of `clients/` in the program.
 macro_rules! files {
@@ -34,6 +36,7 @@ pub const SERVER_PAGE: Page = Page {
     address: "ws://127.0.0.1:8765/",
     html: include_str!("../../clients/1_client_server.html"),
     assets: ASSETS,
+    more: course,
 };
 
 /// The page of lesson 2: an echo of text and bytes.
@@ -42,6 +45,7 @@ pub const ECHO_PAGE: Page = Page {
     address: "ws://127.0.0.1:8765/",
     html: include_str!("../../clients/2_client_echo.html"),
     assets: ASSETS,
+    more: course,
 };
 
 /// The page of lesson 3: TLS, and what a script can read about it.
@@ -50,6 +54,7 @@ pub const SECURE_PAGE: Page = Page {
     address: "wss://localhost:8766/",
     html: include_str!("../../clients/3_client_secure.html"),
     assets: ASSETS,
+    more: course,
 };
 
 /// The page of lesson 4 and of `open_broadcast`, with a field for the token.
@@ -58,6 +63,7 @@ pub const BROADCAST_PAGE: Page = Page {
     address: "ws://127.0.0.1:8765/",
     html: include_str!("../../clients/4_client_broadcast.html"),
     assets: ASSETS,
+    more: course,
 };
 
 /// The page of `chat_app`.
@@ -69,6 +75,7 @@ pub const CHAT_PAGE: Page = Page {
         "style.css" "chat.css" "close_codes.js" "common.js" "wire.js" "chat_wire.js" "chat.js"
         "xray.html" "xray.css" "xray.js" "xray_detail.js"
     ],
+    more: course,
 };
 
 /// The page of `zcomm xray`. The other pages show it in an iframe.
@@ -77,4 +84,5 @@ pub const XRAY_PAGE: Page = Page {
     address: "",
     html: include_str!("../../clients/xray.html"),
     assets: files!["style.css" "xray.css" "close_codes.js" "common.js" "xray.js" "xray_detail.js"],
+    more: |_| None,
 };

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use tokio::io::AsyncWriteExt;
-use zcomm_core::Config;
+use zcomm_core::{Config, RefuseBy, Token};
 
-use super::{accepted, refused, survives, survives_as_a_program};
+use super::{accepted, refused, survives, survives_as_a_program, survives_at};
 use crate::{
     demo,
     harness::{Client, Demo, Raw, Running, ask, frame, get, handshake, soon},
@@ -1090,6 +1090,113 @@ async fn what_is_not_a_request_is_counted_by_its_kind() {
         }
         let stats = get(server.addr, "/stats").await.body;
         assert!(stats.contains("\"refused\":4"), "{stats}");
+    })
+    .await;
+}
+
+/// Not only handshakes: a scanner asks for documents, and an attacker guesses tokens at /metrics.
+#[tokio::test]
+async fn every_refused_request_is_counted_once_under_its_reason() {
+    let config = Config {
+        token: Some(Token::new("a-token-of-sixteen").unwrap()),
+        ..Config::default()
+    };
+    survives(config, async |server| {
+        let host = format!("Host: {}\r\n", server.addr);
+        let line = |line: &str, more: &str| format!("{line} HTTP/1.1\r\n{host}{more}\r\n");
+        let proxied = |more: &str| {
+            let more = format!("X-Forwarded-For: 192.0.2.1\r\n{more}");
+            line("GET /metrics", &more)
+        };
+        let foreign = "GET / HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n".to_owned();
+        let long = line(&format!("GET /?{}", "x".repeat(5000)), "");
+        for (request, status, reason) in [
+            (line("GET /nothing", ""), 404, "not_found"),
+            (line("HEAD /nothing", ""), 404, "not_found"),
+            (line("POST /", ""), 405, "method"),
+            (line("DELETE /metrics", ""), 405, "method"),
+            (line("GET /ws", ""), 426, "upgrade"),
+            (line("GET /xray", ""), 426, "upgrade"),
+            (foreign, 403, "host"),
+            (long, 414, "uri_too_long"),
+            (line("GET /", "Content-Length: 3\r\n"), 400, "malformed"),
+            (
+                line("GET /why?attempt=0123456789abcdef", ""),
+                404,
+                "not_noted",
+            ),
+            (line("GET /why", ""), 404, "not_noted"),
+            (line("GET /why?attempt=a&attempt=a", ""), 400, "malformed"),
+            (proxied(""), 403, "private"),
+            (proxied("Origin: http://evil.example\r\n"), 403, "origin"),
+            (
+                proxied("Authorization: Bearer guess\r\n"),
+                401,
+                "token_wrong",
+            ),
+        ] {
+            let before = refusals(server.addr, reason).await;
+            let stats = stats_refused(server.addr).await;
+            assert_eq!(ask(server.addr, &request).await.status, status, "{request}");
+            let now = refusals(server.addr, reason).await;
+            assert_eq!(now, before + 1, "{request}");
+            let all = stats_refused(server.addr).await;
+            assert_eq!(all, stats + 1, "{request}");
+        }
+        // The answers to the questions that are not refused.
+        let before = stats_refused(server.addr).await;
+        for path in ["/healthz", "/stats", "/metrics", "/favicon.ico"] {
+            get(server.addr, path).await;
+        }
+        assert_eq!(stats_refused(server.addr).await, before);
+    })
+    .await;
+}
+
+/// The number of refused requests, as a page reads it.
+async fn stats_refused(addr: std::net::SocketAddr) -> u64 {
+    let stats = get(addr, "/stats").await.body;
+    let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
+    stats["refused"].as_u64().unwrap()
+}
+
+/// The client gets no answer here, because the time for the handshake ends before the wait for the
+/// answer to a wrong token.
+#[tokio::test]
+async fn a_refused_client_that_takes_no_answer_is_not_counted_again_as_a_timeout() {
+    let config = Config {
+        token: Some(Token::new("a-token-of-sixteen").unwrap()),
+        require_auth: true,
+        refuse: RefuseBy::Http,
+        handshake_timeout: std::time::Duration::from_millis(300),
+        ..Config::default()
+    };
+    survives_at("?token=a-token-of-sixteen", config, async |server| {
+        let guess = handshake(server.addr, "/?token=guess", "");
+        let mut answered = 0;
+        while refusals(server.addr, "too_many_wrong_tokens").await == 0 {
+            let mut raw = Raw::connect(server.addr).await;
+            raw.send(guess.as_bytes()).await;
+            raw.rest().await;
+            answered += 1;
+        }
+        assert_eq!(refusals(server.addr, "token_wrong").await, answered - 1);
+        assert_eq!(refusals(server.addr, "timeout").await, 0);
+    })
+    .await;
+}
+
+/// A proxy that drops the header `Upgrade` makes a plain request of a handshake. The page learns
+/// only 1006, and asks `/why`.
+#[tokio::test]
+async fn why_also_knows_a_handshake_that_a_proxy_has_made_a_plain_request() {
+    survives(Config::default(), async |server| {
+        let request = format!(
+            "GET /ws?attempt={ATTEMPT} HTTP/1.1\r\nHost: {}\r\n\r\n",
+            server.addr
+        );
+        refused(server.addr, request, 426).await;
+        assert!(why(server).await.contains("this path speaks WebSocket"));
     })
     .await;
 }

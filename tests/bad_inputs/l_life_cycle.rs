@@ -108,6 +108,51 @@ async fn l03_a_second_signal_ends_it_at_once() {
     assert_eq!(demo.ended().await.code(), Some(130));
 }
 
+/// A client whose unread echoes fill every buffer. So a stop takes its whole time.
+#[cfg(unix)]
+async fn stuck(addr: std::net::SocketAddr) -> Raw {
+    let mut stuck = Raw::open(addr, "/").await;
+    let flood = crate::harness::frame(0x82, &[0; 60_000]);
+    let full = async {
+        for _ in 0..1000 {
+            stuck.send(&flood).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(1), full)
+        .await
+        .unwrap_err();
+    stuck
+}
+
+/// As for every program, the exit code is 128 plus the number of the signal that ended it.
+#[cfg(unix)]
+#[tokio::test]
+async fn l03_the_second_signal_is_the_exit_code() {
+    use rustix::process::Signal;
+    for (first, second, code) in [
+        (Signal::TERM, Signal::TERM, 143),
+        (Signal::TERM, Signal::INT, 130),
+        (Signal::INT, Signal::QUIT, 131),
+    ] {
+        let mut demo = demo!("2_websocket_echo")
+            .env("WEBSOCKET_RATE_LIMIT", "off")
+            .start()
+            .await;
+        let _stuck = stuck(demo.addr).await;
+        demo.signal(first);
+        demo.says("press Ctrl-C again").await;
+        // In the first second, SIGTERM counts as a copy of the first signal.
+        let turn = std::time::Duration::from_millis(50);
+        let status = loop {
+            demo.signal(second);
+            if let Ok(status) = tokio::time::timeout(turn, demo.ended()).await {
+                break status;
+            }
+        };
+        assert_eq!(status.code(), Some(code), "{first:?} {second:?}");
+    }
+}
+
 /// Half a handshake, a client that never answers and one that never reads: none of them can
 /// delay the end.
 #[cfg(unix)]
@@ -120,17 +165,7 @@ async fn l04_a_stop_takes_at_most_5_s_whatever_the_clients_do() {
     let mut half = Raw::connect(demo.addr).await;
     half.send(b"GET / HTTP/1.1\r\n").await;
     let _silent = Raw::open(demo.addr, "/").await;
-    let mut stuck = Raw::open(demo.addr, "/").await;
-    let flood = crate::harness::frame(0x82, &[0; 60_000]);
-    // Unread echoes fill every buffer; then a write must wait.
-    let full = async {
-        for _ in 0..1000 {
-            stuck.send(&flood).await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(1), full)
-        .await
-        .unwrap_err();
+    let _stuck = stuck(demo.addr).await;
     let asked = std::time::Instant::now();
     demo.signal(rustix::process::Signal::TERM);
     assert_eq!(demo.ended().await.code(), Some(0));

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
     time::{Instant, sleep},
 };
@@ -173,12 +173,15 @@ async fn r07_a_low_hard_limit_of_descriptors_lowers_max_connections_with_a_warni
         .start()
         .await;
     let stats = get(demo.addr, "/stats").await.body;
-    assert!(stats.contains(r#""max_connections":156"#), "{stats}");
+    assert!(stats.contains(r#""max_connections":249"#), "{stats}");
     let said = demo.output();
     let warning = said.lines().find(|line| line.contains("ulimit -n"));
     let warning = warning.expect("a warning");
     assert!(warning.contains("WARN") && warning.contains("WEBSOCKET_MAX_CONNECTIONS=1000"));
-    assert!(warning.contains("156"), "{warning}");
+    assert!(
+        warning.contains("at most 249 connections, and at most 35 wrong tokens wait"),
+        "{warning}"
+    );
 }
 
 #[cfg(unix)]
@@ -215,6 +218,52 @@ async fn r08_the_forty_first_message_at_once_is_closed_with_1008() {
             lively.frame(TEXT, b"hello").await;
             assert_eq!(lively.next_frame().await.unwrap().1, b"hello");
         }
+    })
+    .await;
+}
+
+/// Answers texts only.
+async fn echo_texts(mut connection: Connection) -> Result<()> {
+    while let Some(message) = connection.recv().await {
+        if let Message::Text(_) = message {
+            connection.send(message).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The server reads and drops what such a client has sent already. Otherwise the system of the
+/// server would reset the connection, and the client might not get the Close frame.
+#[tokio::test]
+async fn r09_a_client_that_sends_16_mb_before_it_reads_gets_its_close_frame() {
+    for tls in [false, true] {
+        let config = Config {
+            tls: tls.then(identity),
+            ..Config::default()
+        };
+        survives_with(config, echo_texts, async |server| {
+            let mut raw = reader(server, tls).await;
+            let part = frame(BINARY, &[0; 60 * 1024]).repeat(17);
+            for _ in 0..16 {
+                raw.stream.write_all(&part).await.unwrap();
+            }
+            let end = raw.closed().await;
+            assert_eq!(end, (1008, "Rate limit exceeded".into()));
+        })
+        .await;
+    }
+}
+
+/// But a client that never stops is cut off after a second.
+#[tokio::test]
+async fn r09_a_client_that_sends_for_ever_is_cut_off() {
+    survives_with(Config::default(), echo_texts, async |server| {
+        let mut raw = Raw::open(server.addr, "/").await;
+        let part = frame(BINARY, &[0; 60 * 1024]).repeat(17);
+        let sends = async { while raw.stream.write_all(&part).await.is_ok() {} };
+        let start = std::time::Instant::now();
+        soon("the server to hang up", sends).await;
+        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
     })
     .await;
 }

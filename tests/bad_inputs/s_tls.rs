@@ -382,6 +382,25 @@ async fn s09_an_end_of_tcp_without_the_end_of_tls_is_said_in_our_words() {
     assert!(!demo.output().contains("docs.rs"), "{}", demo.output());
 }
 
+/// After a close_notify, TCP may stay open: here the client keeps its side.
+#[tokio::test]
+async fn s09_an_end_of_tls_alone_is_not_called_the_end_of_tcp() {
+    for xray in ["off", "on"] {
+        let demo = demo!("2_websocket_echo").env("WEBSOCKET_XRAY", xray);
+        let mut demo = demo.tls().start().await;
+        let tcp = TcpStream::connect(demo.addr).await.unwrap();
+        let mut stream = speak_tls(tcp, demo.addr).await.unwrap();
+        let request = handshake(demo.addr, "/", "");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        demo.says("conn.opened").await;
+        stream.get_mut().1.send_close_notify();
+        stream.flush().await.unwrap();
+        demo.says("reason=\"the other side ended TLS with a close_notify\"")
+            .await;
+        assert!(!demo.output().contains("TCP"), "{}", demo.output());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn s09_half_a_hello_and_then_silence_is_dropped_after_five_seconds() {
     survives(tls(), async |server| {

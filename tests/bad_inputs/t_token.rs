@@ -699,6 +699,42 @@ async fn t17_guesses_never_lock_out_the_right_token() {
     .await;
 }
 
+/// Sends a wrong token. Resets the connection when the server has refused `refused` guesses.
+async fn guess_and_hang_up(addr: SocketAddr, refused: usize) {
+    let mut raw = Raw::connect(addr).await;
+    let request = handshake(addr, "/?token=a-guess-that-hangs-up", "");
+    raw.send(request.as_bytes()).await;
+    let counted = format!("\"refused\":{refused},");
+    while !get(addr, "/stats").await.body.contains(&counted) {}
+    raw.stream.set_zero_linger().unwrap();
+}
+
+/// Sends a wrong token that must wait for its answer. Returns the time until the answer.
+async fn delay_of_a_guess(addr: SocketAddr) -> Duration {
+    let start = tokio::time::Instant::now();
+    let late = Answer::Refused(429, "too many wrong tokens from your address".into());
+    assert_eq!(show(addr, "/?token=one-more-guess", "").await, late);
+    start.elapsed()
+}
+
+/// The delay does not end: the next guess waits too. And the place of a guess that hangs up is
+/// not free before the end of its second, so the server has 128 such guesses at most.
+#[tokio::test(start_paused = true)]
+async fn t17_a_guess_that_hangs_up_keeps_its_delay_and_its_place() {
+    let server = serve(guarded(TOKEN, RefuseBy::Http), echo).await;
+    guess_at_once(server.addr, 20, "/").await;
+    guess_and_hang_up(server.addr, 21).await;
+    assert!(delay_of_a_guess(server.addr).await >= GUESS_DELAY);
+    // In this second, the address got ten guesses without a delay.
+    for guess in 1..=10 + 128 {
+        guess_and_hang_up(server.addr, 22 + guess).await;
+    }
+    assert_eq!(delay_of_a_guess(server.addr).await, Duration::ZERO);
+    tokio::time::sleep(2 * GUESS_DELAY).await;
+    guess_at_once(server.addr, 20, "/").await;
+    assert!(delay_of_a_guess(server.addr).await >= GUESS_DELAY);
+}
+
 /// The answer names what to do, and when to come back.
 #[tokio::test]
 async fn t17_the_429_says_that_the_right_token_needs_no_wait() {

@@ -562,6 +562,19 @@ impl Page {
         clicked.unwrap_or_else(|error| panic!("cannot click on {id}: {error}"));
     }
 
+    /// Clicks on the first element that matches a CSS selector.
+    pub async fn click_on(&self, selector: &str) {
+        let found = self.front().await.find(By::Css(selector)).await;
+        let clicked = found.unwrap_or_else(|error| panic!("no {selector}: {error}"));
+        let clicked = clicked.click().await;
+        clicked.unwrap_or_else(|error| panic!("cannot click on {selector}: {error}"));
+    }
+
+    /// Goes to another address in the same tab.
+    pub async fn goto(&self, url: &str) {
+        self.front().await.goto(url).await.unwrap();
+    }
+
     /// Writes into the field with this id, instead of what was there.
     pub async fn write(&self, id: &str, text: &str) {
         let field = self.find(id).await;

@@ -13,6 +13,8 @@ mod chat;
 #[path = "../children.rs"]
 mod children;
 mod closes;
+mod course;
+mod explore;
 mod harness;
 #[path = "../xray/recorded.rs"]
 mod recorded;
@@ -31,6 +33,8 @@ use std::{
 use attacks::*;
 use chat::*;
 use closes::*;
+use course::*;
+use explore::*;
 use harness::{Demo, Page, Scene, Stage, TLS, Tools, Way, root, variable};
 use libtest_mimic::{Arguments, Completion, Trial};
 use reqwest::Url;
@@ -122,7 +126,23 @@ fn main() -> ExitCode {
         each_page_takes_the_token_of_the_link
         a_page_contacts_only_its_server_and_logs_no_error
         the_page_fits_a_phone_in_light_and_dark
+        a_lesson_leads_to_its_chapter
     }
+    // The course, as every lesson serves it.
+    tests!(
+        tools,
+        "http://",
+        Way::Http,
+        every_chapter_is_shown
+        each_question_answers_when_it_is_clicked
+        a_button_copies_the_command_alone
+        the_browser_keeps_the_progress
+        a_link_without_a_server_says_what_to_start
+        the_search_finds_sections
+        a_result_of_the_search_leads_to_its_section
+        the_text_is_reached_by_keyboard
+        the_course_fits_a_phone_in_light_and_dark
+    );
     tests!(
         tools,
         "http://",
@@ -149,6 +169,20 @@ fn main() -> ExitCode {
         the_page_of_the_wire_alone_shows_nothing
         a_page_does_not_see_the_wire_of_another
         the_wire_fits_a_phone_in_light_and_dark
+    );
+    // The explanations of the course.
+    tests_in_both_ways! {
+        each_step_is_reached_by_button_and_by_key
+        the_sum_of_a_key_is_right
+        the_bytes_of_a_frame_are_right
+    }
+    tests!(
+        tools,
+        "http://",
+        Way::Http,
+        the_counts_of_the_three_designs_are_right
+        the_tunnel_loses_nothing_without_a_gap
+        each_step_fits_a_phone_in_light_and_dark
     );
     // The chat. What does not depend on the way is seen in one of them.
     tests_in_both_ways! {
@@ -459,7 +493,10 @@ async fn the_code_panel_shows_the_script_and_lights_it_up(scene: Scene) {
 async fn the_keyboard_alone_is_enough(scene: Scene) {
     let demo = scene.start("2_websocket_echo", &[]);
     let page = scene.open(&demo).await;
-    page.press(Key::Tab).await;
+    // Four links to the chapters come first.
+    for _ in 0..5 {
+        page.press(Key::Tab).await;
+    }
     page.until("document.activeElement.id === 'server'").await;
     page.press(Key::Enter).await;
     page.shows("status", "OPEN 1").await;

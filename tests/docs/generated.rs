@@ -27,12 +27,7 @@ pub const PAGES: [(&str, Made); 3] = [
 /// Whether the page is what the code says.
 pub fn check(file: &str, page: Made) -> Result<(), Failed> {
     let (path, page) = (root().join(file), page());
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "of a test, and no setting of ours"
-    )]
-    let update = std::env::var_os("UPDATE_DOCS").is_some();
-    if update {
+    if update() {
         fs::create_dir_all(path.parent().unwrap())?;
         fs::write(&path, &page)?;
     }
@@ -44,6 +39,15 @@ pub fn check(file: &str, page: Made) -> Result<(), Failed> {
         )
         .into()),
     }
+}
+
+/// Whether the tests write what they would compare.
+pub fn update() -> bool {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "of a test, and no setting of ours"
+    )]
+    std::env::var_os("UPDATE_DOCS").is_some()
 }
 
 fn settings() -> String {

@@ -19,7 +19,8 @@
 //! A line above each block says the same to readers: `labels`. The rest of a page is held to its
 //! word, too: `names`. What is a table in the code is made
 //! from it: `generated`. An error that a page explains is one that a program has: `errors`.
-//! The chapters have one order and one numbering: `chapters`; one form: `form`; the minutes of a plan add up: `plans`.
+//! The explanations that move are whole: `explore`. The chapters have one order and one numbering:
+//! `chapters`; one form: `form`; the minutes of a plan add up: `plans`.
 
 #![cfg(unix)]
 #![allow(unreachable_pub, reason = "a test program is not a library")]
@@ -30,6 +31,7 @@ mod chapters;
 mod children;
 mod close_codes;
 mod errors;
+mod explore;
 mod form;
 mod generated;
 mod labels;
@@ -178,6 +180,22 @@ fn main() -> ExitCode {
     trials.push(Trial::test("chapters have one numbering", move || {
         chapters::have_one_numbering(&all)
     }));
+    let all = pages.clone();
+    trials.push(Trial::test("explanations are whole", move || {
+        explore::check(&all)
+    }));
+    trials.push(Trial::test(
+        "explanations have the colours of the pages",
+        explore::colours,
+    ));
+    trials.push(Trial::test(
+        "explanations have the messages of the reference",
+        explore::messages,
+    ));
+    trials.push(Trial::test(
+        "explanations quote what is there",
+        explore::quotes,
+    ));
     let count = not_run.len();
     trials.push(Trial::test("few blocks are not run", move || match count {
         0..=NOT_RUN => Ok(()),

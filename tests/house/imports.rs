@@ -8,11 +8,12 @@ use regex::Regex;
 use crate::house::tidy::{files_below, read, root};
 
 /// The crates from the bottom up, each with its folder.
-const CHAIN: [(&str, &str); 6] = [
+const CHAIN: [(&str, &str); 7] = [
     ("zcomm-xray", "crates/zcomm-xray"),
     ("zcomm-core", "crates/zcomm-core"),
     ("zcomm-redis", "crates/zcomm-redis"),
     ("zcomm-chat", "crates/zcomm-chat"),
+    ("zcomm-course", "crates/zcomm-course"),
     ("demos", "demos"),
     ("zcomm", "crates/zcomm"),
 ];

@@ -3,4 +3,4 @@
 mod imports;
 mod links;
 mod signals;
-mod tidy;
+pub mod tidy;

@@ -161,6 +161,60 @@ async fn t18_a_token_in_a_message_is_not_in_the_text_of_the_xray() {
     }
 }
 
+/// The text form shows the start of a long line only. The header with the key is shown as it is, even
+/// where it looks like a secret.
+#[tokio::test]
+async fn t18_no_cut_of_the_xray_leaves_a_part_of_a_token() {
+    for form in ["--xray", "--xray=json"] {
+        let demo = demo!("2_websocket_echo").arguments([form]);
+        let demo = demo.env("WEBSOCKET_TOKEN", CANARY);
+        let mut demo = demo.env("WEBSOCKET_RATE_LIMIT", "off").start().await;
+        let mut client = Client::connect(demo.url()).await;
+        for before in 20..70 {
+            let long = "x".repeat(before) + CANARY;
+            let head = handshake(demo.addr, "/", &format!("X-Long: {long}\r\n"));
+            let key = head.replace("dGhlIHNhbXBsZSBub25jZQ==", &long);
+            assert_eq!(ask(demo.addr, key).await.status, 400);
+            let offer = format!("Sec-WebSocket-Extensions: {long}\r\n");
+            let mut raw = Raw::connect(demo.addr).await;
+            raw.send(handshake(demo.addr, "/", &offer).as_bytes()).await;
+            assert_eq!(raw.head().await.status, 101);
+            let reason = [&4000_u16.to_be_bytes(), long.as_bytes()].concat();
+            raw.frame(0x88, &reason).await;
+            raw.closed().await;
+            client.say(long).await;
+            client.hear().await;
+        }
+        client.say("the last one").await;
+        demo.says("the last one").await;
+        let output = demo.output();
+        // The bytes of a payload are shown as they are, in the rows of 16 bytes.
+        let is_row = |line: &&str| {
+            line.get(5..7)
+                .is_some_and(|byte| u8::from_str_radix(byte, 16).is_ok())
+        };
+        for line in output.lines().filter(|line| !is_row(line)) {
+            assert!(!line.contains(&CANARY[..3]), "{line}");
+        }
+    }
+}
+
+/// A page reads the same X-ray.
+#[tokio::test]
+async fn t18_a_token_is_not_in_the_xray_of_a_page() {
+    let attempt = "0123456789abcdef";
+    let demo = demo!("2_websocket_echo").arguments(["--xray"]);
+    let demo = demo.env("WEBSOCKET_TOKEN", CANARY).start().await;
+    let head = handshake(demo.addr, &format!("/?attempt={attempt}"), "");
+    let key = head.replace("dGhlIHNhbXBsZSBub25jZQ==", CANARY);
+    assert_eq!(ask(demo.addr, key).await.status, 400);
+    let mut viewer = Client::connect(format!("{}xray?watch={attempt}", demo.url())).await;
+    viewer.hear_text().await;
+    let request = viewer.hear_text().await;
+    let hidden = r#"{"name":"Sec-WebSocket-Key","value":"***","#;
+    assert!(request.contains(hidden), "{request}");
+}
+
 /// A learner pastes the printed link, or the token, where it does not belong.
 #[tokio::test]
 async fn no_error_about_a_setting_repeats_a_secret() {

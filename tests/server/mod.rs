@@ -5,5 +5,6 @@ mod announce;
 mod recipes;
 #[cfg(unix)]
 mod recipes_limits;
+mod slow_stop;
 mod stop;
 mod storms;

@@ -425,7 +425,7 @@ async fn no_connection_waits_for_another() {
     for _ in 0..100 {
         answers(&mut second).await;
     }
-    chaos.does("r", "RESET");
+    chaos.does("r", "RESET all connections of --first 1 |");
     chaos.says("#1 reset");
     assert!(matches!(end(&mut first).await, End::Broken(_)));
     answers(&mut second).await;

@@ -590,13 +590,13 @@ fn k07_too_few_descriptors_are_a_warning_with_the_number_that_fits() {
     let report = limited(628);
     let said = report.said("descriptors");
     assert!(
-        said.ends_with(": enough for 400 clients, but the settings allow 1000"),
+        said.ends_with(": enough for 462 clients, but the settings allow 1000"),
         "{said}"
     );
     assert!(
         report
             .fixes("descriptors")
-            .contains("WEBSOCKET_MAX_CONNECTIONS=400")
+            .contains("WEBSOCKET_MAX_CONNECTIONS=462")
     );
     assert_eq!(report.code, Some(0));
     assert!(

@@ -617,6 +617,57 @@ fn ctrl_c_and_sigterm_close_every_client_with_1001() {
     }
 }
 
+/// The queue of each client has space for 16 lines, and these are too long for the buffers of the
+/// network.
+#[cfg(unix)]
+#[test]
+fn lines_that_wait_for_a_client_arrive_before_the_close() {
+    for (arguments, signal, code) in [
+        (&[][..], "-INT", 130),
+        (&["--broadcast"], "-TERM", 143),
+        (&["--exec", "cat"], "-TERM", 143),
+    ] {
+        let mut server = Listener::start(arguments);
+        let mut client = server.connect();
+        server.notes("conn.opened conn=1");
+        let long = "x".repeat(64 * 1024);
+        for number in 0..16 {
+            server.types(&format!("{number} {long}\n"));
+        }
+        drop(server.stdin.take());
+        server.notes("the input has ended");
+        server.signal(signal);
+        for number in 0..16 {
+            assert_eq!(client.hears(), format!("{number} {long}"));
+        }
+        assert_eq!(client.closed(), (1001, "Server shutting down".into()));
+        drop(client);
+        assert_eq!(server.ends(), Some(code), "{arguments:?}");
+    }
+}
+
+/// A client that reads nothing does not lengthen the stop.
+#[cfg(unix)]
+#[test]
+fn lines_that_wait_for_a_stuck_client_do_not_lengthen_a_stop() {
+    let mut server = Listener::start(&[]);
+    let client = server.connect();
+    server.notes("conn.opened conn=1");
+    let line = format!("{}\n", "x".repeat(64 * 1024));
+    server.types(&line.repeat(16));
+    drop(server.stdin.take());
+    server.notes("the input has ended");
+    let start = std::time::Instant::now();
+    server.signal("-TERM");
+    assert_eq!(server.ends(), Some(143));
+    assert!(
+        start.elapsed() < Duration::from_millis(5900),
+        "{:?}",
+        start.elapsed()
+    );
+    drop(client);
+}
+
 /// k05: the reader of the output may stop early.
 #[cfg(unix)]
 #[test]

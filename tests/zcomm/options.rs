@@ -199,6 +199,16 @@ fn a_proxy_that_is_not_used_is_named_without_its_value() {
     assert_eq!(note(&[("HTTPS_PROXY", proxy)]), "", "wss:// only");
     assert_eq!(note(&[("ALL_PROXY", proxy), ("NO_PROXY", "127.0.0.1")]), "");
     assert_eq!(note(&[("ALL_PROXY", "")]), "");
+    // A broken settings file hides no variable of the environment.
+    let broken = folder("proxy_and_a_broken_file");
+    std::fs::write(broken.join(".zEnv"), "ALL_PROXY=\nno setting").unwrap();
+    let mut command = zcomm_command(&broken, &["connect", &url]);
+    let done: Done = command.env("ALL_PROXY", proxy).output().unwrap().into();
+    assert!(
+        done.stderr.contains("note: ALL_PROXY is set"),
+        "{}",
+        done.stderr
+    );
     let (taken, vacant) = (server.addr.to_string(), Vacant::new());
     for arguments in [
         &["chat", "ws://127.0.0.1:99999/"][..],

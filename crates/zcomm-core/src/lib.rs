@@ -127,7 +127,7 @@ pub use protocol::{
 };
 pub use server::{
     accept::Server,
-    descriptors::{OTHER_DESCRIPTORS, raise_descriptor_limit},
+    descriptors::{OTHER_DESCRIPTORS, most_connections, raise_descriptor_limit},
 };
 pub use settings::{
     config::Config,

@@ -24,7 +24,7 @@ use crate::{
 /// One event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
-    /// The time since the X-ray was started. In JSON it is in seconds.
+    /// The time since the X-ray was started. In JSON, the unit is the second.
     #[serde(rename = "t", serialize_with = "seconds")]
     pub time: Duration,
     /// The number of the connection; 0 for an event about all connections.
@@ -215,6 +215,22 @@ pub struct Close {
     pub reason: String,
 }
 
+impl Head {
+    /// Calls `replace` with each text.
+    fn texts(&mut self, replace: &mut impl FnMut(&mut String)) {
+        replace(&mut self.line);
+        for header in &mut self.headers {
+            replace(&mut header.name);
+            replace(&mut header.value);
+        }
+        if let Some(accept) = &mut self.accept {
+            replace(&mut accept.key);
+            replace(&mut accept.sent);
+        }
+        self.remarks.iter_mut().for_each(replace);
+    }
+}
+
 impl Frame {
     /// Whether this is a control frame, such as a Close or a ping (RFC 6455 section 5.5).
     #[must_use]
@@ -233,6 +249,23 @@ impl Event {
             from: None,
             kind,
             errors: Vec::new(),
+        }
+    }
+
+    /// Calls `replace` with each text of a peer: the lines of a head, the text of a message, the
+    /// reason of a Close frame. An output may cut a text, so hide secrets before that: the start of
+    /// a secret must not stay at the cut. The bytes of a payload stay as they are.
+    pub fn replace_texts(&mut self, mut replace: impl FnMut(&mut String)) {
+        match &mut self.kind {
+            EventKind::Request(head) | EventKind::Response(head) => head.texts(&mut replace),
+            EventKind::Frame(frame) => {
+                let message = frame.message.as_mut();
+                let message = message.and_then(|message| message.text.as_mut());
+                let reason = frame.close.as_mut().map(|close| &mut close.reason);
+                let texts = [frame.text.as_mut(), message, reason];
+                texts.into_iter().flatten().for_each(replace);
+            }
+            _ => {}
         }
     }
 

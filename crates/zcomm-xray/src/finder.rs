@@ -85,8 +85,7 @@ fn words(text: &[u8], is_in: fn(u8) -> bool) -> impl Iterator<Item = Range<usize
     })
 }
 
-/// Finds the values of secret names. A value ends before the next `&`, because a server ends the
-/// value of a parameter at the `&`.
+/// Finds the values of secret names. A value ends before the next `&`, as in a query.
 fn find_named(text: &[u8], found: &mut Vec<Range<usize>>) {
     let mut end = 0;
     for name in words(text, is_of_name) {
@@ -153,8 +152,8 @@ fn is_of_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_~%+*".contains(&byte)
 }
 
-/// Whether a word looks like a random token, or consists of the stars of a hidden word. A random
-/// word is long, and often changes between lower case, upper case and digits.
+/// Whether a word looks like a random token. Such a word is long, and often changes between lower
+/// case, upper case and digits. Also returns true for a word of stars: the stars replace a secret.
 fn looks_random(word: &[u8]) -> bool {
     if is_hidden(word) {
         return true;

@@ -17,7 +17,6 @@ use crate::{
 /// A frame, and the rules that the frame breaks.
 pub(crate) type CheckedFrame = (Box<Frame>, Vec<BrokenRule>);
 
-/// Reads the frames of one direction.
 pub(crate) struct FrameReader {
     from: Direction,
     /// The maximum number of bytes to store of each payload and of each fragmented message.

@@ -18,7 +18,6 @@ use crate::{
     event::{Accept, Head, Header},
     rules::BrokenRule,
     secrets::{HIDDEN, address, end_of_target, header_value, is_request_or_status},
-    visible::pictured,
 };
 
 /// The text that is appended to the key (RFC 6455 section 1.3).
@@ -83,21 +82,22 @@ impl RawHead {
         self.has("upgrade", "websocket") && self.has("connection", "upgrade")
     }
 
-    /// The method of a request.
     pub(crate) fn method(&self) -> &[u8] {
         let mut words = self.first.split(|byte| *byte == b' ');
         words.next().unwrap_or_default()
     }
 
-    /// The status code of a response; `None` if the status line has no number.
+    /// The status code of a response; `None` if the status line has none.
     pub(crate) fn status(&self) -> Option<u16> {
-        let status = self.first.split(|byte| *byte == b' ').nth(1)?;
-        std::str::from_utf8(status).ok()?.parse().ok()
+        status_code(&self.first)
     }
 
     /// The length of the body from the header `Content-Length`; `None` without a valid header.
     pub(crate) fn content_length(&self) -> Option<u64> {
-        self.value("content-length")?.parse().ok()
+        let length = self.value("content-length")?;
+        // RFC 9110 section 8.6 allows digits only, but Rust would also accept a `+`.
+        let digits = length.bytes().all(|byte| byte.is_ascii_digit());
+        length.parse().ok().filter(|_| digits)
     }
 
     /// Returns a request without its secrets, and the rules that the request breaks.
@@ -133,7 +133,6 @@ impl RawHead {
         match (request.value(extensions), self.value(extensions)) {
             (None, Some(_)) => errors.push(BrokenRule::EXTENSION),
             (Some(offered), None) => {
-                let offered = pictured(offered, 40);
                 let remark = format!("declined by the server: {offered}");
                 head.remarks.push(remark);
             }
@@ -180,6 +179,18 @@ fn first_line(bytes: &[u8]) -> String {
     }
     let (target, version) = line.split_at(end_of_target(line.as_bytes()));
     address(target) + version
+}
+
+/// Returns the status code of a status line; `None` if it is not three digits (RFC 9112 section 4).
+#[must_use]
+pub fn status_code(line: &[u8]) -> Option<u16> {
+    let status = line.split(|byte| *byte == b' ').nth(1)?;
+    let digits = status.len() == 3 && status.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(status)
+        .ok()?
+        .parse()
+        .ok()
+        .filter(|_| digits)
 }
 
 /// Returns the value of `Sec-WebSocket-Accept` for a key (RFC 6455 section 4.2.2).
@@ -243,6 +254,35 @@ mod tests {
             accept.key.clone() + accept.guid,
             "dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
         );
+    }
+
+    #[test]
+    fn a_number_is_written_with_digits_only() {
+        for (line, status) in [
+            ("HTTP/1.1 101 Switching Protocols", Some(101)),
+            ("HTTP/1.1 101", Some(101)),
+            ("HTTP/1.1 +101 OK", None),
+            ("HTTP/1.1 +01 OK", None),
+            ("HTTP/1.1 0101 OK", None),
+            ("HTTP/1.1 ", None),
+            ("HTTP/1.1", None),
+        ] {
+            assert_eq!(status_code(line.as_bytes()), status, "{line}");
+        }
+        for (value, length) in [
+            ("5", Some(5)),
+            ("05", Some(5)),
+            ("+5", None),
+            ("-0", None),
+            ("5 5", None),
+            ("0x5", None),
+            ("", None),
+            ("18446744073709551616", None),
+        ] {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {value}\r\n\r\n");
+            let head = RawHead::parse(head.as_bytes());
+            assert_eq!(head.content_length(), length, "{value}");
+        }
     }
 
     #[test]

@@ -17,9 +17,10 @@
 //!
 //! # Reading order
 //!
-//! `splitter` finds where frames end, and `event` defines the output. `decoder` reads both
-//! directions, and `side` reads one direction. `frames` and `message` read frames. `head` reads the
-//! handshake, `finder` finds secrets in it, and `secrets` hides them. `show` writes events as text.
+//! `splitter` finds where frames end, and `whole` finds a frame that has arrived completely.
+//! `event` defines the output. `decoder` reads both directions, and `side` reads one direction.
+//! `frames` and `message` read frames. `head` reads the handshake, `finder` finds secrets in it,
+//! and `secrets` hides them. `show` writes events as text.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod close_codes;
@@ -27,6 +28,7 @@ mod finder;
 mod splitter;
 mod utf8;
 mod visible;
+mod whole;
 
 mod rules;
 mod secrets;
@@ -49,7 +51,8 @@ mod show;
 pub use close_codes::{CLOSE_CODES, CloseCode};
 pub use decoder::Decoder;
 pub use event::{Accept, Close, Event, EventKind, Frame, Head, Header, Joined, gap};
-pub use head::accept_key;
+pub use head::{accept_key, status_code};
 pub use rules::{BrokenRule, Direction};
 pub use splitter::{FrameHeader, HeadEnd, Piece, Splitter};
 pub use visible::{is_visible, pictured};
+pub use whole::WholeFrame;

@@ -108,8 +108,8 @@ fn is_version(text: &[u8]) -> bool {
     text.len() < TOKEN && text.iter().all(|c| c.is_ascii_digit() || *c == b'.')
 }
 
-/// Returns the start of data that is not HTTP. `*` replaces each visible byte after the first
-/// byte of a word, because the word may be the start of a token.
+/// Returns the start of data that is not HTTP. In each word, `*` replaces every byte except the
+/// first, because the word may be the start of a token.
 pub(crate) fn start_of_words(data: &[u8]) -> Vec<u8> {
     let before = iter::once(&b' ').chain(data);
     let bytes = before.zip(data);
@@ -192,7 +192,7 @@ mod tests {
             ("Referer", "http://a/?token=b", "http://a/?token=***"),
             ("User-Agent", "7Qp2xV9d7Qp2xV9d/1", "***/1"),
             ("X-Forwarded", "Bearer abc", "Bearer ***"),
-            // The name `tokenAAAAAAAAAAAAAAAAAA` is not before this `=`.
+            // The value of this header is always shown.
             (
                 "Sec-WebSocket-Key",
                 "tokenAAAAAAAAAAAAAAAAA==",

@@ -4,7 +4,6 @@
 //! checked alone. If the checker stored the whole text, a peer could fill the memory. So the
 //! checker stores at most three bytes: the start of one character.
 
-/// Checks a text piece by piece.
 #[derive(Default)]
 pub(crate) struct Utf8 {
     /// The start of an incomplete character: at most three bytes.

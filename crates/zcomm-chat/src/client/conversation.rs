@@ -1,7 +1,7 @@
 //! The state of a client of the chat, and how each message from the server changes it.
 //!
-//! This file uses no socket. It receives messages, and returns messages to send and events for
-//! the caller. So a test needs no network. `chat_client` sends and receives over the network.
+//! This file uses no socket. It receives messages. It returns the messages to send, and events
+//! for the caller. So a test needs no network. `chat_client` sends and receives over the network.
 //!
 //! The name, the positions and the outbox stay when a connection breaks. The state of one
 //! connection is in the [`Link`], and a new connection gets a new `Link`.

@@ -203,8 +203,7 @@ impl Replica {
         if self.is_behind() || self.local.state().began() <= after {
             let state = ChatState::shared(epoch, &self.reserved, seq);
             self.local.set_state(state);
-            // After a loss, the old connections are closed already, and new clients wait for the
-            // new state.
+            // After a loss, the old connections are closed already.
             if self.lost.take().is_none() {
                 self.close_all(ANEW);
             }

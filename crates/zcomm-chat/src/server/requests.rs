@@ -4,7 +4,7 @@
 //! answers the client with the outcome. If several servers are one chat, the server waits between
 //! the halves until the command has come back from Redis.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use zcomm_core::Connection;
@@ -15,7 +15,7 @@ use crate::{
         apply::not_joined,
         command::{Command, Entered, Outcome},
         person::{Answers, Asked, Person, Then},
-        resume::{Last, start},
+        resume::{Last, Start, start},
     },
 };
 
@@ -119,8 +119,18 @@ impl Person {
         let seq = Seq(held.end);
         let last = seen.as_ref();
         let last = last.map(|(epoch, seen)| Last::of(&room.messages, epoch, *seen));
-        let start = start(&name, &room.epoch, held, last);
-        connection.subscribe(&room.messages, start.after);
+        // A connection that is in the room gets every message of its log. A second join must not
+        // send the messages again: a short request would cost the server a long answer.
+        let known = self.rooms.get(&name);
+        let reads = known.is_some_and(|known| Arc::ptr_eq(known, &room))
+            && last.is_none_or(|last| last.is_in(&room.epoch));
+        let start = match reads {
+            true => Start::of_reader(held.end),
+            false => start(&name, &room.epoch, held, last),
+        };
+        if !reads {
+            connection.subscribe(&room.messages, start.after);
+        }
         connection.subscribe(&room.events, presence.events_after);
         let (recovered, missed) = (start.recovered, start.missed);
         tracing::info!(conn = %self.connection, room = ?name, recovered, missed, "chat.joined");

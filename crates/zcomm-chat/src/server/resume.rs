@@ -48,7 +48,7 @@ impl<'a> Last<'a> {
     }
 
     /// Whether this is a position in the log of this epoch.
-    fn is_in(&self, epoch: &str) -> bool {
+    pub(crate) fn is_in(&self, epoch: &str) -> bool {
         self.epoch == epoch && !self.differs
     }
 }
@@ -77,6 +77,19 @@ pub(crate) struct Start {
     pub(crate) missed: u64,
     /// The gap messages, which name the positions that will not be sent.
     pub(crate) gaps: Vec<ServerMessage>,
+}
+
+impl Start {
+    /// The start of a client that reads the log already, and so misses nothing. The log ends at
+    /// `end`.
+    pub(crate) fn of_reader(end: u64) -> Start {
+        Start {
+            after: end,
+            recovered: true,
+            missed: 0,
+            gaps: vec![],
+        }
+    }
 }
 
 /// Returns where to start in the log of `room`. The log still has the positions in `held`.

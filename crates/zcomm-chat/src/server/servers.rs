@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// A server without an entry for this time is gone (milliseconds).
+/// A server is gone if it has appended no entry for this long (milliseconds).
 const GONE: u64 = 8000;
 /// A longer time between two entries counts as this time (milliseconds).
 const PAUSE: u64 = 3000;

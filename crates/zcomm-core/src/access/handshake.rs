@@ -12,8 +12,8 @@
 //! - The check of the **token** stops every client that does not know the secret.
 //!
 //! A page cannot set headers on a WebSocket, so the token is in the address. Browser histories
-//! and proxy logs store addresses, so the token can leak. In production, replace the token in the
-//! address by a ticket: a secret that is valid only once and only for a short time.
+//! and proxy logs store addresses, so the token can leak. In production, put a ticket into the
+//! address instead of the token. A ticket is a secret that is valid only once, and not for long.
 
 use std::net::SocketAddr;
 
@@ -31,14 +31,14 @@ use crate::access::{
 /// What a server requires of its clients.
 pub(crate) struct Gate {
     /// Origins that may connect, in addition to the server's own pages. `None` is the default.
-    /// On loopback, the default allows `null` and the loopback origins with the server's port.
-    /// On another address, the default allows only the server's own pages.
+    /// On loopback, the default allows the origin `null` (a page that was opened from a file), and
+    /// the loopback origins with the server's port. On another address, the default allows only
+    /// the server's own pages.
     pub(crate) origins: Option<Vec<Origin>>,
     /// The host names in the settings. The server accepts these names and its own addresses.
     pub(crate) hosts: Vec<Authority>,
     pub(crate) tokens: Tokens,
     pub(crate) token_place: TokenPlace,
-    /// Whether a client must send a token.
     pub(crate) require_auth: bool,
     pub(crate) refuse: RefuseBy,
     /// Whether the server is bound to loopback. No other machine can reach such a server.
@@ -114,8 +114,10 @@ impl Gate {
     /// Checks a request for the server's statistics, e.g. `/metrics`. Only this machine and
     /// clients with a token may read the statistics.
     ///
-    /// A request is from *this machine* if three things are true: the connection is from
-    /// loopback, the `Host` header names loopback, and no proxy forwarded the request.
+    /// A request is from *this machine* if three things are true:
+    /// - The connection is from loopback.
+    /// - The `Host` header names loopback.
+    /// - No proxy forwarded the request.
     pub(crate) fn judge_reader(
         &self,
         request: &Request<'_>,
@@ -245,8 +247,7 @@ mod tests {
         request.body(()).unwrap()
     }
 
-    /// If `localhost` were always accepted, a request from another machine could have the header
-    /// `Host: localhost`.
+    /// The server must refuse `Host: localhost` in a request from another machine.
     #[test]
     fn o14_a_name_of_loopback_counts_only_where_the_client_reached_loopback() {
         for (reached, host, accepted) in [

@@ -18,8 +18,8 @@ pub enum RefuseBy {
     /// Accept the WebSocket, then close it with 1008 and a reason. A page can read this reason.
     /// For every other refusal, a page gets only code 1006.
     Close,
-    /// Answer HTTP 401 instead of a WebSocket. This is simpler, but the page gets only code
-    /// 1006.
+    /// Answer HTTP 401 instead of a WebSocket. This answer is simpler, but the page gets only
+    /// code 1006.
     Http,
 }
 
@@ -80,7 +80,6 @@ pub(crate) enum Refusal {
 /// The status and the texts of a refusal. The server answers `/why` with a row as JSON.
 #[derive(Serialize)]
 pub(crate) struct Row {
-    /// The HTTP status code.
     pub(crate) status: u16,
     /// The word under which the metrics count this refusal.
     #[serde(skip)]
@@ -92,14 +91,16 @@ pub(crate) struct Row {
 }
 
 impl Refusal {
-    /// The [`word`](Row::word) of every refusal of a handshake. The metrics count each word.
-    pub(crate) const WORDS: [&'static str; 20] = [
+    /// The [`word`](Row::word) of every refusal. The metrics count each word.
+    pub(crate) const WORDS: [&'static str; 22] = [
         "malformed",
         "token_missing",
         "token_wrong",
         "origin",
         "host",
+        "private",
         "not_found",
+        "not_noted",
         "method",
         "uri_too_long",
         "upgrade",
@@ -116,7 +117,6 @@ impl Refusal {
         "timeout",
     ];
 
-    /// Returns the row of this refusal.
     #[rustfmt::skip]
     pub(crate) fn row(self) -> Row {
         let row = |status, word, reason, help| Row { status, word, reason, help };
@@ -137,12 +137,11 @@ impl Refusal {
                 "open the page that the server itself serves, or add the page's origin to WEBSOCKET_ALLOWED_ORIGINS (null for a double-clicked file)"),
             Refusal::Host => row(403, "host", "the Host header is not a name or address of this server",
                 "use the address that the server printed, or add the name to WEBSOCKET_ALLOWED_HOSTS, with :80 (with TLS :443) if the address has no port"),
-            // `NotForAll` and `NotNoted` never refuse a handshake, so both have the word `other`.
-            Refusal::NotForAll => row(403, "other", "these figures are private",
+            Refusal::NotForAll => row(403, "private", "these figures are private",
                 "ask from the server's own machine, at 127.0.0.1, or show the token: Authorization: Bearer ..."),
             Refusal::NotFound => row(404, "not_found", "nothing is served under this path",
-                "the page is at /, the WebSocket at / and /ws, and there are /healthz, /stats, /metrics and /why"),
-            Refusal::NotNoted => row(404, "other", "no refusal is stored for this attempt",
+                "the page is at /, the course of a lesson at /course/, the WebSocket at / and /ws, and there are /healthz, /stats, /metrics and /why"),
+            Refusal::NotNoted => row(404, "not_noted", "no refusal is stored for this attempt",
                 "it was already read, it is older than 60 s, or it never existed"),
             Refusal::NoXray => row(404, "not_found", "this server runs without an X-ray",
                 "add --xray to the command (after --), or set WEBSOCKET_XRAY=on in .zEnv"),
@@ -180,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_refusal_of_a_handshake_has_a_word_that_is_counted() {
+    fn every_refusal_has_a_word_that_is_counted() {
         use Refusal::*;
         let all = [
             Malformed(""),
@@ -188,7 +187,9 @@ mod tests {
             TokenWrong(TokenPlace::Printed),
             Origin,
             Host,
+            NotForAll,
             NotFound,
+            NotNoted,
             Method,
             UriTooLong,
             Upgrade,

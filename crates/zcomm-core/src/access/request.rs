@@ -23,8 +23,9 @@ use crate::access::{
 /// The maximum length of path and query together (bytes).
 const MAX_TARGET: usize = 4096;
 
-/// Headers that a proxy adds when it forwards a request for another machine. The server does
-/// not trust their values. A request with one of these headers does not count as local.
+/// Headers that a proxy adds to a request. A request with one of these headers does not count
+/// as local. The server does not read the values of these headers, because any client can write
+/// them.
 const FORWARDED: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
 
 pub(crate) struct Request<'a> {
@@ -80,7 +81,6 @@ impl<'a> Request<'a> {
         self.query.only("attempt")
     }
 
-    /// Whether a proxy forwarded the request.
     pub(crate) fn is_forwarded(&self) -> bool {
         FORWARDED
             .iter()

@@ -43,7 +43,7 @@ const WRONG_TOKENS: Rate = Rate {
 /// the attacker.
 pub(crate) const GUESS_DELAY: Duration = Duration::from_secs(1);
 
-/// The maximum number of connections that wait for a [`GUESS_DELAY`]. A waiting connection has
+/// The usual maximum number of connections that wait for a [`GUESS_DELAY`]. A waiting connection has
 /// no slot, so it takes no slot from other clients. When this number is reached, the server
 /// answers each further wrong token at once.
 pub(crate) const GUESSES: usize = 128;
@@ -63,6 +63,8 @@ const REMEMBERED: usize = 4096;
 pub(crate) struct Slots {
     max: usize,
     max_per_address: Option<usize>,
+    /// The maximum number of connections that wait for a [`GUESS_DELAY`].
+    max_guesses: usize,
     counts: Arc<Mutex<Counts>>,
 }
 
@@ -77,10 +79,11 @@ struct Counts {
 }
 
 impl Slots {
-    pub(crate) fn new(max: usize, max_per_address: Option<usize>) -> Slots {
+    pub(crate) fn new(max: usize, max_per_address: Option<usize>, max_guesses: usize) -> Slots {
         Slots {
             max,
             max_per_address,
+            max_guesses,
             counts: Arc::default(),
         }
     }
@@ -129,13 +132,13 @@ pub(crate) struct Slot {
     pub(crate) refusal: Option<Refusal>,
     address: IpAddr,
     slots: Slots,
-    /// The end of the [`GUESS_DELAY`]. Set once this connection has given its slot back.
+    /// The end of the [`GUESS_DELAY`]. Set if this connection has given its slot back.
     paid_at: OnceLock<Instant>,
 }
 
 impl Slot {
     /// Counts a wrong token. Returns false if the client address has sent too many wrong tokens.
-    /// Then the connection gives its slot back and must wait, if fewer than [`GUESSES`]
+    /// Then the connection gives its slot back and must wait, except when too many other
     /// connections wait already.
     pub(crate) fn allows_a_wrong_token(&self) -> bool {
         let mut counts = self.slots.lock();
@@ -152,7 +155,7 @@ impl Slot {
             budget.spend(1.0).is_ok()
         };
         // A connection with an extra slot does not wait: an extra slot must be free again soon.
-        if !allowed && self.refusal.is_none() && counts.guesses < GUESSES {
+        if !allowed && self.refusal.is_none() && counts.guesses < self.slots.max_guesses {
             let set = self.paid_at.set(Instant::now() + GUESS_DELAY).is_ok();
             if set {
                 counts.guesses += 1;
@@ -216,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_connection_over_the_limit_is_refused_until_a_slot_is_free() {
-        let slots = Slots::new(1, None);
+        let slots = Slots::new(1, None, GUESSES);
         let (first, slot) = refusal(&slots, "127.0.0.1");
         assert_eq!(first, None);
         let (second, _) = refusal(&slots, "127.0.0.1");
@@ -228,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_connection_beyond_the_extra_slots_gets_no_reply() {
-        let slots = Slots::new(1, None);
+        let slots = Slots::new(1, None, GUESSES);
         let kept: Vec<_> = (0..65)
             .map(|_| slots.take([127, 0, 0, 1].into()).unwrap())
             .collect();
@@ -239,7 +242,7 @@ mod tests {
 
     #[test]
     fn one_address_takes_no_more_slots_than_its_own() {
-        let slots = Slots::new(3, Some(2));
+        let slots = Slots::new(3, Some(2), GUESSES);
         let kept: Vec<_> = (0..60).map(|_| refusal(&slots, "10.0.0.1")).collect();
         assert_eq!(kept[1].0, None);
         assert_eq!(kept[2].0, Some(Refusal::AddressFull));
@@ -248,7 +251,7 @@ mod tests {
 
     #[test]
     fn r02_one_ipv6_network_counts_as_one_address() {
-        let slots = Slots::new(1000, None);
+        let slots = Slots::new(1000, None, GUESSES);
         let kept: Vec<_> = (0..50)
             .map(|n| refusal(&slots, &format!("2001:db8::{n:x}")))
             .collect();
@@ -263,7 +266,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn twenty_wrong_tokens_at_once_and_then_ten_a_second() {
-        let slots = Slots::new(1000, None);
+        let slots = Slots::new(1000, None, GUESSES);
         let (_, slot) = refusal(&slots, "10.0.0.1");
         for _ in 0..20 {
             assert!(slot.allows_a_wrong_token());
@@ -274,8 +277,8 @@ mod tests {
         assert!(slot.allows_a_wrong_token());
     }
 
-    /// Sends one wrong token on each new connection, until `count` of the tokens were too many.
-    /// Returns the slots of these `count` connections.
+    /// Opens connections and sends one wrong token on each connection. Returns the first `count`
+    /// slots whose token was over the limit.
     fn guess(slots: &Slots, peer: &str, count: usize) -> Vec<Slot> {
         let mut guesses = std::iter::repeat_with(|| refusal(slots, peer).1);
         let mut late = guesses.by_ref().filter(|slot| !slot.allows_a_wrong_token());
@@ -290,7 +293,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_a_wrong_token_too_many_waits() {
-        let slots = Slots::new(1000, None);
+        let slots = Slots::new(1000, None, GUESSES);
         let (_, slot) = refusal(&slots, "127.0.0.1");
         for _ in 0..20 {
             assert!(slot.allows_a_wrong_token());
@@ -302,7 +305,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_wrong_token_waits_without_a_slot() {
-        let slots = Slots::new(2, Some(2));
+        let slots = Slots::new(2, Some(2), GUESSES);
         let waiting = guess(&slots, "10.0.0.1", 100);
         assert!(waiting.iter().all(|slot| slot.paid_at.get().is_some()));
         let kept: Vec<_> = (0..2).map(|_| refusal(&slots, "10.0.0.1")).collect();
@@ -318,7 +321,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_limited_number_of_wrong_tokens_waits_and_the_next_ones_are_answered_at_once() {
-        let slots = Slots::new(1000, None);
+        let slots = Slots::new(1000, None, GUESSES);
         let mut waiting = guess(&slots, "127.0.0.1", GUESSES);
         assert_eq!(delay(&waiting[GUESSES - 1]).await, GUESS_DELAY);
         // During the wait of one second, the budget grew by ten wrong tokens. `guess` spends
@@ -329,10 +332,19 @@ mod tests {
         assert_eq!(delay(&guess(&slots, "127.0.0.1", 1)[0]).await, GUESS_DELAY);
     }
 
+    /// A server with few file descriptors lets fewer wrong tokens wait.
+    #[tokio::test(start_paused = true)]
+    async fn the_number_of_wrong_tokens_that_wait_is_an_argument() {
+        let slots = Slots::new(1000, None, 2);
+        let late = guess(&slots, "127.0.0.1", 3);
+        let waits = late.iter().map(|slot| slot.paid_at.get().is_some());
+        assert_eq!(waits.collect::<Vec<_>>(), [true, true, false]);
+    }
+
     /// An extra slot must be free again soon.
     #[tokio::test(start_paused = true)]
     async fn a_wrong_token_with_an_extra_slot_is_answered_at_once() {
-        let slots = Slots::new(1, None);
+        let slots = Slots::new(1, None, GUESSES);
         let _full = refusal(&slots, "10.0.0.1");
         let late = guess(&slots, "10.0.0.2", 1);
         assert_eq!(late[0].refusal, Some(Refusal::Full));

@@ -131,7 +131,6 @@ pub(crate) enum TokenPlace {
     Named,
 }
 
-/// The tokens that a server accepts.
 pub(crate) struct Tokens {
     pub(crate) shared: Option<Token>,
     /// A token for a client that runs in the same program as the server.

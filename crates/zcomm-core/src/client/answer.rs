@@ -21,7 +21,6 @@ use zcomm_xray::HeadEnd;
 
 /// The maximum size of the status line and all headers together (bytes).
 const MAX_HEAD: usize = 256 * 1024;
-/// The maximum number of headers.
 const MAX_HEADERS: usize = 1000;
 /// The client reads at most this number of bytes of a refusal's text.
 const MAX_TEXT: usize = 8 * 1024;

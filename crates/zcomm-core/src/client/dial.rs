@@ -30,7 +30,6 @@ use tokio_rustls::TlsConnector;
 /// next address. The last address does not have this limit.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Opens a WebSocket with these options.
 pub(crate) async fn dial(options: &ConnectOptions) -> Result<(Wire, Opening), ConnectError> {
     let target = Target::parse(&options.url)?;
     let opened = target.open(options);
@@ -81,10 +80,10 @@ impl Target {
         Ok((transport, addr, Some(tls)))
     }
 
-    /// Connects with TCP to the first address of the host that answers. A host may have several
-    /// addresses: `localhost` often has two. A browser tries several addresses at once (RFC
-    /// 8305). This client is simpler: it tries the next address only after the previous address
-    /// has failed.
+    /// Connects with TCP. A host may have several addresses: `localhost` often has two. The client
+    /// uses the first address that answers. A browser tries several addresses at once (RFC 8305).
+    /// This client is simpler: it tries the next address only after the previous address has
+    /// failed.
     async fn reach(&self, known: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
         let addresses = match known {
             [] => self.lookup().await?,

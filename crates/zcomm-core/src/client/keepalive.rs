@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::{client::options::ConnectOptions, protocol::progress::time_to_read};
 
-/// Time limit for the server to answer our Close frame, and for the network to accept a message
-/// or the next 64 KiB of a long message.
+/// Time limit for the server to answer our Close frame. Also the time limit for the network to
+/// accept a message, or the next 64 KiB of a long message.
 pub(crate) const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const CLOSE_NOT_ANSWERED: &str = "the server did not answer our Close frame";
 

@@ -22,8 +22,7 @@ impl ConnectOptions {
     /// [`ConnectError::Url`] if the address is not valid.
     pub fn ignored_proxy(&self) -> Result<Option<String>, ConnectError> {
         let target = Target::parse(&self.url)?;
-        // A client needs no settings, so a broken `.zEnv` is not an error here.
-        let settings = Settings::load().unwrap_or_default();
+        let settings = Settings::readable();
         Ok(ignored(&target.host, target.tls, &settings))
     }
 }

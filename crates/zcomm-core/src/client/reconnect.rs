@@ -61,8 +61,8 @@ pub enum Event {
     },
     /// The last attempt to connect failed with this error, and the client does not try again.
     ///
-    /// This event does not follow the end of an open connection: if the client does not connect
-    /// again, the last event is [`Disconnected`](Event::Disconnected).
+    /// This event does not come after the end of an open connection. In that case, the last event
+    /// is [`Disconnected`](Event::Disconnected).
     GaveUp(Error),
 }
 
@@ -214,8 +214,8 @@ fn may_reconnect(end: &End) -> bool {
         End::ByUs(_) => false,
         // A server that sends a forbidden close code breaks the protocol.
         End::ByPeer(why) if why.is_forbidden() => false,
-        // A slow network can cause the reason "Too slow". With any other reason, the server would
-        // refuse the client again.
+        // A slow network can cause the reason "Too slow", so connect again. After any other reason,
+        // the server would refuse the client again.
         End::ByPeer(why) if why.code() == CloseReason::POLICY => {
             why.reason() == CloseReason::TOO_SLOW
         }

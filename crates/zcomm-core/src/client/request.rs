@@ -16,7 +16,6 @@ use crate::{
 };
 
 impl Target {
-    /// Makes the request with these options.
     pub(crate) fn request(&self, options: &ConnectOptions) -> Result<Request, ConnectError> {
         let request = self.uri.clone().into_client_request();
         let mut request = request.map_err(|_| wrong("Host", FORBIDDEN))?;

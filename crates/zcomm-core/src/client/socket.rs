@@ -3,8 +3,8 @@
 //! The client uses the same codec, limits and close codes as the server, because a server can be
 //! hostile too.
 //!
-//! [`recv`](ClientSocket::recv) sends a ping when the server has sent nothing for some time, and
-//! ends the connection when the server does not answer the ping.
+//! [`recv`](ClientSocket::recv) sends a ping when the server has sent nothing for some time. If
+//! the server does not answer the ping, `recv` ends the connection.
 //!
 //! To connect again after the end, use a [`Client`](crate::Client).
 
@@ -240,8 +240,9 @@ impl ClientSocket {
     /// reason.
     ///
     /// # Errors
-    /// [`Error::Ended`] when the server sent no Close frame, or when the server's code is not
-    /// 1000, 1001 or the code that we sent. A Close frame without a code (1005) is not an error.
+    /// [`Error::Ended`] when the server sent no Close frame, or a Close frame with an error code.
+    /// The codes 1000, 1001 and 1005 (no code) are not errors. The code that we sent is not an
+    /// error either.
     pub async fn close(&mut self, code: u16, reason: &str) -> Result<CloseReason> {
         self.start_close(code, reason);
         while self.recv().await.is_some() {}

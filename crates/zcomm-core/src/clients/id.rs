@@ -1,8 +1,9 @@
 //! The number of a client.
 //!
-//! People see these numbers: "client 3 says: hello". If several servers are one service, each
-//! counts its own clients, and two clients could have the same number. So then a number begins
-//! with the name of its server.
+//! People see these numbers: "client 3 says: hello".
+//!
+//! If several servers are one service, each server counts its own clients. So that no two
+//! clients have the same number, each number begins with the name of the client's server.
 
 use std::fmt;
 
@@ -21,7 +22,7 @@ impl fmt::Display for ClientId {
         if server == 0 {
             return fmt::Display::fmt(&number, f);
         }
-        // 20 bits are four characters of five bits.
+        // The server has 20 bits: four characters of five bits each.
         for shift in [15, 10, 5, 0] {
             let letters = b"abcdefghijkmnopqrstuvwxyz2345678";
             write!(
@@ -49,8 +50,8 @@ impl From<ClientId> for u64 {
 }
 
 impl ClientId {
-    /// The number before the first client of one of several servers. The last 20 bits of `server`
-    /// name the server.
+    /// For one of several servers: the number before the number of the first client. The last 20
+    /// bits of `server` name the server.
     pub(crate) fn before_first(server: u32) -> u64 {
         u64::from(server & 0xF_FFFF).max(1) << COUNTER_BITS
     }

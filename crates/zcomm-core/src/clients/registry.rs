@@ -20,6 +20,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Wake, Waker},
+    time::Duration,
 };
 
 use tokio::time::Instant;
@@ -72,12 +73,17 @@ impl Entry {
     /// mailbox is empty, or while the network is `blocked`.
     ///
     /// # Errors
-    /// The reason to close, if another task has ordered the client to close. All messages in the
-    /// mailbox come before this error. While the network is `blocked`, the error comes at once.
+    /// The reason to close, if another task has ordered the client to close. While the network is
+    /// `blocked`, returns this error at once. Otherwise returns all messages in the mailbox first.
     pub(crate) fn next_mail(&self, blocked: bool) -> Result<Option<Message>, CloseReason> {
-        if !self.mail.load(Ordering::Acquire) {
-            return Ok(None);
+        match self.mail.load(Ordering::Acquire) {
+            true => self.take_mail(blocked),
+            false => Ok(None),
         }
+    }
+
+    #[cold]
+    fn take_mail(&self, blocked: bool) -> Result<Option<Message>, CloseReason> {
         let mut mailbox = lock(&self.mailbox);
         let message = if blocked {
             None
@@ -91,6 +97,11 @@ impl Entry {
         let empty = mailbox.messages.is_empty() && mailbox.close.is_none();
         self.mail.store(!empty, Ordering::Release);
         close.map_or(Ok(message), Err)
+    }
+
+    /// The number of messages in the mailbox.
+    pub(crate) fn waiting_mail(&self) -> usize {
+        lock(&self.mailbox).messages.len()
     }
 
     /// Whether the timer has fired since the last call. While this is false, the client's task
@@ -128,8 +139,27 @@ pub struct Clients {
     max_send_bytes: usize,
     last_id: Arc<AtomicU64>,
     list: Arc<Mutex<List>>,
-    /// The reason to close, once the server stops.
-    stopping: Arc<OnceLock<CloseReason>>,
+    /// Set once the server stops.
+    stopping: Arc<OnceLock<Stop>>,
+}
+
+/// The stop of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stop {
+    /// The reason to close.
+    pub(crate) why: CloseReason,
+    /// The time at which every connection must have ended.
+    pub(crate) until: Instant,
+}
+
+impl Stop {
+    /// A stop that begins now and takes at most `limit`.
+    pub(crate) fn within(limit: Duration) -> Stop {
+        Stop {
+            why: CloseReason::new(CloseReason::GOING_AWAY, "Server shutting down"),
+            until: Instant::now() + limit,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -162,8 +192,8 @@ impl Clients {
         }
     }
 
-    /// Makes the numbers of all clients that join from now on begin with these 20 bits, which name
-    /// the server. So two servers do not give the same number.
+    /// From now on, the number of each new client begins with these 20 bits, which name the
+    /// server. So two servers do not give the same number.
     pub(crate) fn name_server(&self, server: u32) {
         self.last_id
             .store(ClientId::before_first(server), Ordering::Relaxed);
@@ -268,9 +298,9 @@ impl Clients {
     /// Tells every connection that the server stops. Each connection takes no more messages from
     /// its client, sends all messages that still wait for the client, and closes. A client that
     /// joins later is closed too.
-    pub(crate) fn stop(&self, why: CloseReason) {
+    pub(crate) fn stop(&self, stop: Stop) {
         // Ignores a second stop: the first reason stays.
-        self.stopping.set(why).ok();
+        self.stopping.set(stop).ok();
         let clients: Vec<_> = lock(&self.list).clients.values().cloned().collect();
         for client in clients {
             lock(&client.mailbox).waker.wake_by_ref();
@@ -331,8 +361,8 @@ impl Drop for Membership {
 }
 
 impl Membership {
-    /// The reason to close, once the server stops.
-    pub(crate) fn stopping(&self) -> Option<&CloseReason> {
+    /// The stop of the server, once the server stops.
+    pub(crate) fn stopping(&self) -> Option<&Stop> {
         self.clients.stopping.get()
     }
 }
@@ -432,11 +462,14 @@ mod tests {
         let clients = Clients::new(100);
         let early = join(&clients);
         assert_eq!(early.stopping(), None);
-        clients.stop(CloseReason::new(1001, "Server shutting down"));
+        let stop = Stop {
+            why: CloseReason::new(1001, "Server shutting down"),
+            until: Instant::now(),
+        };
+        clients.stop(stop.clone());
         let late = join(&clients);
         for member in [early, late] {
-            let close = CloseReason::new(1001, "Server shutting down");
-            assert_eq!(member.stopping(), Some(&close));
+            assert_eq!(member.stopping(), Some(&stop));
             let id = member.client.info.id;
             assert!(matches!(clients.send_to(id, "late"), Err(Error::Closed)));
         }

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::protocol::message::Message;
 
-/// The counters of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     sent: Count,
@@ -70,7 +69,6 @@ impl Tally {
         self.deliveries.add(entries);
     }
 
-    /// Adds the current values to `sums`.
     pub(crate) fn add_to(&self, sums: &mut Sums) {
         sums.texts += self.texts.get();
         sums.binaries += self.binaries.get();

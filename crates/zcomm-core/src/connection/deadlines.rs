@@ -16,7 +16,9 @@
 //! our memory, so each message has a time limit. Both limits move to a later time while bytes are
 //! transferred: see [`Input`] and [`Output`].
 //!
-//! When the server stops, the messages that still wait get a time limit that does not move.
+//! When the server stops, all clients have the same time limit, which does not move. While a
+//! client takes messages, it gets messages until shortly before this limit. The rest of the time
+//! is for the Close frame.
 //!
 //! Ping, pong, flush, message and stop share one timer, which is set to the nearest deadline.
 //!
@@ -39,8 +41,11 @@ use crate::{
     clients::registry::Entry,
     protocol::progress::{Input, Output, time_to_read},
     settings::config::Config,
-    wire::codec::FINISH,
 };
+
+/// Before the time limit of a stop, the time for the Close frame and the end of TCP. If the limit
+/// is short, this time is a quarter of the limit.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// A deadline that has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -216,15 +221,34 @@ impl Deadlines {
         self.flush.until().is_some()
     }
 
-    /// Call this when the server stops. The first call starts the time limit of the last messages.
-    pub(crate) fn stopping(&mut self) {
+    /// Call this when the server stops. `until` is the time at which this connection must have
+    /// ended. The first call sets the time limit of the last messages.
+    pub(crate) fn stopping(&mut self, until: Instant) {
         if self.stop.is_none() {
-            // The rest of the time is for the Close frame.
-            let limit = self.config.stop_timeout.saturating_sub(FINISH);
-            self.stop = Some(Instant::now() + limit);
+            self.stop = Some(until - self.closing());
             // A new deadline may be the nearest.
             self.set = false;
         }
+    }
+
+    /// Whether the server stops, and the time limit of the last messages is over.
+    pub(crate) fn stop_is_over(&self) -> bool {
+        self.stop.is_some_and(|stop| stop <= Instant::now())
+    }
+
+    /// The longest time of a stop.
+    pub(crate) fn stop_timeout(&self) -> Duration {
+        self.config.stop_timeout
+    }
+
+    fn closing(&self) -> Duration {
+        CLOSING.min(self.config.stop_timeout / 4)
+    }
+
+    /// Once the server stops, returns the time at which the Close frame must be written.
+    pub(crate) fn close_until(&self) -> Option<Instant> {
+        // The last quarter is for the task, which may have to wait for a CPU core.
+        self.stop.map(|stop| stop + self.closing() * 3 / 4)
     }
 
     /// Sets the time limit of a message from the client. `unfinished` is `None` if the client has

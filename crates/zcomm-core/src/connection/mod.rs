@@ -8,4 +8,7 @@ pub(crate) mod sources;
 
 pub(crate) mod socket;
 
+mod closing;
+mod due;
+
 pub(crate) mod handle;

@@ -6,7 +6,7 @@
 //! several messages. The oldest message has the longest delay, so the recorder stores only the
 //! time of the oldest message.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -74,10 +74,18 @@ impl Recorder {
         }
     }
 
-    /// Records the end of a client's connection: writes a log line, counts the end, and calls the
-    /// handler's function. If our answer to the client's Close frame has another code, the line
-    /// shows our code as `answered`.
+    /// Records the end of a client's connection: counts the end, and calls the handler's
+    /// function.
     pub(crate) fn ended(&mut self, end: &End, client: &ClientInfo) {
+        self.metrics.closed(end.code(), client.since.elapsed());
+        if let Some(act) = self.on_end.take() {
+            act(end);
+        }
+    }
+
+    /// Writes the log line of the end. If our answer to the client's Close frame has another code,
+    /// the line shows our code as `answered`.
+    pub(crate) fn log_end(&self, end: &End, client: &ClientInfo, unsent: &Unsent) {
         let (id, peer) = (client.id, client.peer_addr);
         let (how, code, reason) = match end {
             End::ByPeer(why) => ("by the client", Some(why.code()), excerpt(why.reason())),
@@ -88,10 +96,46 @@ impl Recorder {
             End::ByPeer(why) => why.other_answer(),
             End::ByUs(_) | End::Broken(_) => None,
         };
-        tracing::info!(conn = %id, %peer, code, ?reason, answered, "conn.closed {how}");
-        self.metrics.closed(end.code(), client.since.elapsed());
-        if let Some(act) = self.on_end.take() {
-            act(end);
+        match unsent.messages {
+            0 => {
+                tracing::info!(conn = %id, %peer, code, ?reason, answered, "conn.closed {how}{unsent}")
+            }
+            _ => {
+                tracing::warn!(conn = %id, %peer, code, ?reason, answered, "conn.closed {how}{unsent}")
+            }
         }
+    }
+}
+
+/// What the network did not accept before the end of a connection.
+pub(crate) struct Unsent {
+    /// The number of messages. It is counted only when the time of a stop is over.
+    pub(crate) messages: usize,
+    pub(crate) close_frame: bool,
+    /// The longest time of a stop.
+    pub(crate) limit: Duration,
+}
+
+/// The end of a log line; empty if the network accepted everything.
+impl fmt::Display for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the Close frame, more messages may wait in the buffers of TLS and of the codec.
+        let at_least = match self.close_frame {
+            true => {
+                f.write_str(", but its Close frame was not sent")?;
+                "at least "
+            }
+            false => "",
+        };
+        let (limit, messages) = (self.limit, self.messages);
+        let noun = match messages {
+            0 => return Ok(()),
+            1 => "message",
+            _ => "messages",
+        };
+        write!(
+            f,
+            ": {at_least}{messages} {noun} not sent, because a stop takes at most {limit:?}"
+        )
     }
 }

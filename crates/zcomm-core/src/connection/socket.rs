@@ -16,7 +16,6 @@
 //! the network has accepted the previous batch.
 
 use std::{
-    future::poll_fn,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -24,12 +23,7 @@ use std::{
 
 use crate::{
     clients::registry::Entry,
-    connection::{
-        budgets::Budgets,
-        deadlines::{Deadlines, Due},
-        recorder::Recorder,
-        sources::Sources,
-    },
+    connection::{budgets::Budgets, deadlines::Deadlines, recorder::Recorder, sources::Sources},
     error::{Error, Result},
     metrics::counters::Metrics,
     protocol::{close_reason::CloseReason, message::Message},
@@ -42,15 +36,18 @@ use crate::{
 /// keeps these fields together in memory.
 #[repr(C)]
 pub(crate) struct Socket {
-    deadlines: Deadlines,
+    pub(super) deadlines: Deadlines,
     pub(crate) recorder: Recorder,
     /// `None` as soon as the connection has ended.
     pub(crate) sources: Option<Sources>,
-    end: Option<End>,
+    pub(super) end: Option<End>,
     pub(crate) client: Arc<Entry>,
     /// Whether there is output that the network has not accepted.
     unflushed: bool,
-    wire: Wire,
+    /// Set if the log line of the end must wait, because the network does not accept our Close
+    /// frame yet. The value is the number of messages that are not sent.
+    pub(super) unsent: Option<u32>,
+    pub(super) wire: Wire,
     budgets: Budgets,
 }
 
@@ -69,6 +66,7 @@ impl Socket {
             sources: Some(sources),
             end: None,
             unflushed: false,
+            unsent: None,
             wire,
             budgets: Budgets::new(config),
         }
@@ -79,13 +77,24 @@ impl Socket {
         if self.end.is_some() {
             return Poll::Ready(None);
         }
-        self.set_waker(context.waker());
-        match self.pump(context) {
+        let next = match self.buffered() {
+            Some(message) => self.received(message),
+            None => self.pump(context),
+        };
+        match next {
             Ok(next) => next.map(Some),
             Err(end) => {
                 self.end_with(end);
                 Poll::Ready(None)
             }
+        }
+    }
+
+    /// Returns the next message if it is in the read buffer, and if the server does not stop.
+    fn buffered(&mut self) -> Option<Message> {
+        match self.sources.as_ref()?.membership.stopping() {
+            None => self.wire.buffered(),
+            Some(_) => None,
         }
     }
 
@@ -134,27 +143,12 @@ impl Socket {
         }
     }
 
-    /// Ends the connection for the reason `close`, if the connection is still open. Then writes
-    /// the last bytes, if the connection is not broken.
-    ///
-    /// If the server stops, first sends the messages in the logs. In this case, the handler may
-    /// have returned only because it could not append to a closed log.
-    pub(crate) async fn finish(mut self: Box<Self>, close: CloseReason) {
-        if self.stopping().is_some() {
-            poll_fn(|context| self.poll_recv(context)).await;
-        }
-        self.close(close);
-        if !matches!(self.end, Some(End::Broken(_))) {
-            self.wire.finish().await;
-        }
-    }
-
     /// Returns the reason to close once the server stops. From then on, the logs are closed, and
     /// the last messages have a time limit.
-    fn stopping(&mut self) -> Option<CloseReason> {
-        let why = self.sources.as_mut()?.stopping()?;
-        self.deadlines.stopping();
-        Some(why)
+    pub(super) fn stopping(&mut self) -> Option<CloseReason> {
+        let stop = self.sources.as_mut()?.stopping()?;
+        self.deadlines.stopping(stop.until);
+        Some(stop.why)
     }
 
     fn still_open(&self) -> Result<()> {
@@ -182,7 +176,11 @@ impl Socket {
         Ok(!self.unflushed)
     }
 
+    /// Reads, writes and checks the deadlines, until a message has arrived or nothing is left to
+    /// do. Not inlined, because its variables would also cost time for a message in the buffer.
+    #[inline(never)]
     fn pump(&mut self, context: &mut Context<'_>) -> Result<Poll<Message>, End> {
+        self.set_waker(context.waker());
         loop {
             let stopping = self.stopping();
             match self.read(context)? {
@@ -214,12 +212,7 @@ impl Socket {
         }
         loop {
             match self.wire.read()? {
-                Some(Received::Message(message)) => {
-                    self.client.tally.received(&message);
-                    self.budgets.spend_message()?;
-                    self.deadlines.in_message(None);
-                    return Ok(Poll::Ready(message));
-                }
+                Some(Received::Message(message)) => return self.received(message),
                 Some(Received::Ping(_)) => {
                     self.unflushed = true;
                     self.budgets.spend_control()?;
@@ -233,6 +226,14 @@ impl Socket {
                 }
             }
         }
+    }
+
+    /// Counts a message, and checks the rate limit.
+    fn received(&mut self, message: Message) -> Result<Poll<Message>, End> {
+        self.client.tally.received(&message);
+        self.budgets.spend_message()?;
+        self.deadlines.in_message(None);
+        Ok(Poll::Ready(message))
     }
 
     /// Writes the direct messages and new log entries for this client, batch by batch. Stops when
@@ -282,7 +283,10 @@ impl Socket {
         self.put_frame(|wire| wire.write(message))
     }
 
-    fn put_frame(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<(), End> {
+    pub(super) fn put_frame(
+        &mut self,
+        put: impl FnOnce(&mut Wire) -> Result<bool, End>,
+    ) -> Result<(), End> {
         self.unflushed = true;
         if !put(&mut self.wire)? {
             self.deadlines.flush_began(self.wire.sent());
@@ -302,31 +306,5 @@ impl Socket {
             }
         }
         Ok(!self.unflushed)
-    }
-
-    fn on_due(&mut self, due: Due) -> Result<(), End> {
-        match due {
-            Due::Ping => match self.deadlines.ping(self.wire.sent()) {
-                Some(payload) => self.put_frame(|wire| wire.ping(&payload)),
-                None => Ok(()),
-            },
-            Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.progress()) => Ok(()),
-            Due::PongMissing => Err(self.recorder.pong_missing()),
-            Due::FlushStuck => Err(self.recorder.flush_stuck()),
-            Due::MessageSlow => Err(End::policy("Message too slow")),
-            Due::Stop => self.stopping().map_or(Ok(()), |why| Err(End::ByUs(why))),
-        }
-    }
-
-    /// Removes the client from the registry and the logs, and then sends the Close frame. So when
-    /// a client has read the frame, the server does not count this client any more.
-    ///
-    /// After this call, the handler's `recv` returns `None`. [`finish`](Socket::finish) later
-    /// waits for the network.
-    fn end_with(&mut self, end: End) {
-        self.recorder.ended(&end, &self.client.info);
-        self.sources = None;
-        self.wire.end(&end);
-        self.end = Some(end);
     }
 }

@@ -7,9 +7,8 @@
 use std::task::Waker;
 
 use crate::{
-    clients::registry::Membership,
+    clients::registry::{Membership, Stop},
     hub::{cursor::Cursor, subscriptions::Subscriptions},
-    protocol::close_reason::CloseReason,
 };
 
 /// A client's place in the registry, and the client's cursors in the logs.
@@ -32,11 +31,11 @@ impl Sources {
         self.logs.forget_waker();
     }
 
-    /// Once the server stops, closes the logs and returns the reason to close. Each call closes
-    /// the logs again, because the handler may have subscribed to a new log.
-    pub(crate) fn stopping(&mut self) -> Option<CloseReason> {
-        let why = self.membership.stopping()?.clone();
+    /// Once the server stops, closes the logs and returns the stop. Each call closes the logs
+    /// again, because the handler may have subscribed to a new log.
+    pub(crate) fn stopping(&mut self) -> Option<Stop> {
+        let stop = self.membership.stopping()?.clone();
         self.logs.close();
-        Some(why)
+        Some(stop)
     }
 }

@@ -97,7 +97,8 @@ pub enum Error {
     #[error("this client has too many direct messages waiting")]
     Busy,
     /// Several servers are one service, and this server cannot reach the others. The message was
-    /// not sent, or only its confirmation is late. If it does not arrive, send it again.
+    /// not sent, or only its confirmation is late. If the message does not arrive, send the
+    /// message again.
     #[error(
         "this server cannot reach the other servers now; the message may still arrive, otherwise send \
          it again"

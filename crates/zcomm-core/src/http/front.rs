@@ -29,10 +29,10 @@ use crate::{
     http::{
         accepted::Accepted,
         head::HeadStream,
-        response::refused,
+        response::{is_refused, refused},
         router::{Guest, Router},
     },
-    wire::{codec::linger, transport::Transport},
+    wire::{linger::linger, transport::Transport},
 };
 
 /// The maximum size of a request head (bytes) and the maximum number of its headers. Above
@@ -62,16 +62,17 @@ impl Router {
         stream: Transport,
         accepted: &Accepted<'_>,
     ) -> Option<Upgraded> {
-        // The service can return only the response. So the service stores the guest and the
-        // attempt in this variable.
+        // The service can return only the response. So the service stores the guest, the attempt
+        // and whether the request is refused in this variable.
         let decided = Mutex::new(None);
         let has_request = AtomicBool::new(false);
         let service = service_fn(|request: hyper::Request<Incoming>| {
             has_request.store(true, Relaxed);
             let request = Request::parse(&request, self.gate.tls);
             let (response, guest) = self.answer(&request, accepted);
+            let refused = is_refused(&response) || matches!(guest, Some(Guest::Refused(_)));
             *decided.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some((guest, self.watchable(&request)));
+                Some((guest, self.watchable(&request), refused));
             // Box the future, because hyper requires a future that is `Unpin`.
             Box::pin(async move {
                 accepted.slot.pay_for_guesses().await;
@@ -89,14 +90,18 @@ impl Router {
         let http1::Parts { io, read_buf, .. } = http.into_parts();
         let (stream, start) = io.into_inner().into_parts();
         let decided = decided.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let Some((guest, attempt)) = decided else {
+        let Some((guest, attempt, refused)) = decided else {
             let refusal = unread(&served, &start, accepted.plain_on_tls);
             self.refuse_unread(stream, &start, refusal, accepted).await;
             return None;
         };
         if served.is_err() {
             let reason = "handshake_timeout: the client did not read its answer in time";
-            self.note_end(Refusal::Timeout.row().word, reason, accepted);
+            // A refused request is already counted.
+            match refused {
+                true => tracing::info!(peer = %accepted.peer, reason, "handshake.rejected"),
+                false => self.note_end(Refusal::Timeout.row().word, reason, accepted),
+            }
             return None;
         }
         // A client that guesses tokens must wait. Without this second wait, the client could end

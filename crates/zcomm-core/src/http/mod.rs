@@ -10,4 +10,6 @@ pub(crate) mod viewers;
 
 pub(crate) mod router;
 
+pub(crate) mod refuse;
+
 pub(crate) mod front;

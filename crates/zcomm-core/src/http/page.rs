@@ -1,18 +1,19 @@
 //! The page of a lesson, which the lesson's own server serves.
 //!
-//! A page from this server has a real origin, and other machines can open this page too. The file
-//! of the page also works by double click, because the page needs only files next to it. Then the
-//! origin is `null`, and the server must allow this origin.
+//! The origin of such a page is the address of the server, and other machines can open the page.
 //!
-//! The response has a content security policy with the hash of the page's own script. So a
-//! script that is hidden in a message cannot run, and the page cannot send data to another
-//! server.
+//! A learner can also open the file of the page by double click, because the page needs only
+//! files in the same folder. Then the origin is `null`, and the server must allow this origin.
+//!
+//! The response has a content security policy with the hashes of the page's own scripts and
+//! styles. So a script that is hidden in a message cannot run, and the page cannot send data to
+//! another server.
 
 use data_encoding::BASE64;
 use hyper::header::{self, HeaderValue};
 use sha2::{Digest, Sha256};
 
-use crate::http::response::{Answer, ok};
+use crate::http::response::{Answer, moved, ok};
 
 /// A page and the files that it needs. The program contains all of these files.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,8 @@ pub struct Page {
     pub html: &'static str,
     /// The files that the page links to.
     pub assets: &'static [Asset],
+    /// Returns more files, by path. Many files can be made only when a browser asks for them.
+    pub more: fn(&str) -> Option<Asset>,
 }
 
 /// A file that a page links to, or a document that the page shows in a frame.
@@ -39,16 +42,25 @@ pub struct Asset {
 }
 
 impl Page {
-    /// The response for this path: the page or one of its files. `None` for any other path.
+    /// The response for this path: the page or one of its files. `None` for any other path. For
+    /// the path of a folder without the `/` at its end, the response is the path of the folder.
     pub(crate) fn response(&self, path: &str) -> Option<Answer> {
         if path == "/" {
             return Some(document(self.html, "'none'"));
         }
-        let asset = self.assets.iter().find(|asset| asset.path == path)?;
+        let Some(asset) = self.file(path) else {
+            let folder = self.file(&format!("{path}/"))?;
+            return Some(moved(folder.path));
+        };
         if asset.mime.starts_with("text/html") {
             return Some(document(asset.body, "'self'"));
         }
         Some(ok(asset.mime, asset.body))
+    }
+
+    fn file(&self, path: &str) -> Option<Asset> {
+        let asset = self.assets.iter().find(|asset| asset.path == path);
+        asset.copied().or_else(|| (self.more)(path))
     }
 }
 
@@ -64,23 +76,25 @@ fn document(html: &'static str, ancestors: &str) -> Answer {
 }
 
 fn policy(html: &str, ancestors: &str) -> String {
-    let mut scripts = "script-src 'self'".to_owned();
-    for script in html.split("<script").skip(1) {
-        let inline = script
-            .split_once('>')
-            .and_then(|(_, rest)| rest.split_once("</script>"));
-        if let Some((code, _)) = inline.filter(|(code, _)| !code.is_empty()) {
-            // A browser hashes the parsed text, in which each line ends with \n. In the file, a
-            // line may end with \r\n, because Git for Windows can change the line ends.
-            let code = code.replace("\r\n", "\n");
-            let hash = BASE64.encode(&Sha256::digest(&code));
-            scripts += &format!(" 'sha256-{hash}'");
-        }
-    }
+    let (scripts, styles) = (hashes(html, "script"), hashes(html, "style"));
     format!(
-        "default-src 'none'; img-src 'self'; style-src 'self'; {scripts}; connect-src 'self'; \
-             frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
+        "default-src 'none'; img-src 'self'; style-src 'self'{styles}; script-src 'self'{scripts}; \
+             connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors {ancestors}"
     )
+}
+
+/// The hash of each element of this kind that has its code in the page.
+fn hashes(html: &str, element: &str) -> String {
+    let (start, end) = (format!("<{element}"), format!("</{element}>"));
+    let inside = |rest: &'_ str| {
+        let (code, _) = rest.split_once('>')?.1.split_once(&end)?;
+        // A browser hashes the parsed text, in which each line ends with \n. In the file, a
+        // line may end with \r\n, because Git for Windows can change the line ends.
+        let code = code.replace("\r\n", "\n");
+        (!code.is_empty()).then(|| format!(" 'sha256-{}'", BASE64.encode(&Sha256::digest(&code))))
+    };
+    html.split(&start).skip(1).filter_map(inside).collect()
 }
 
 #[cfg(test)]
@@ -96,6 +110,12 @@ mod tests {
             mime: "text/css",
             body: "p {}",
         }],
+        more: |path| (path == "/more/").then_some(MORE),
+    };
+    const MORE: Asset = Asset {
+        path: "/more/",
+        mime: "text/html; charset=utf-8",
+        body: "<p>more",
     };
 
     #[test]
@@ -108,6 +128,15 @@ mod tests {
         );
         assert_eq!(policy.matches("sha256-").count(), 1);
         assert!(!policy.contains("unsafe"));
+    }
+
+    #[test]
+    fn the_policy_allows_a_style_that_the_page_contains() {
+        let page = "<style>p {}</style><p>hi</p>";
+        // The hash is from: printf 'p {}' | openssl dgst -sha256 -binary | base64
+        let hash = "style-src 'self' 'sha256-SNJDlN1Iy2mnt7DOjQIyDb2LQE6O5PQiSZomcdzawQ4='; ";
+        assert!(policy(page, "'none'").contains(hash));
+        assert!(policy("<p style=x>hi</p>", "'none'").contains("style-src 'self'; "));
     }
 
     #[test]
@@ -124,5 +153,15 @@ mod tests {
         assert!(PAGE.response("/").is_some());
         assert!(PAGE.response("/style.css").is_some());
         assert!(PAGE.response("/other.css").is_none());
+    }
+
+    #[test]
+    fn a_folder_is_found_without_its_last_sign() {
+        assert_eq!(PAGE.response("/more/").unwrap().status(), 200);
+        let moved = PAGE.response("/more").unwrap();
+        assert_eq!(moved.status(), 308);
+        assert_eq!(moved.headers()["location"], "/more/");
+        assert!(PAGE.response("/mor").is_none());
+        assert!(PAGE.response("/more/more").is_none());
     }
 }

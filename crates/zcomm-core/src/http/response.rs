@@ -17,7 +17,6 @@ use crate::access::refusal::Refusal;
 /// A response with its complete body.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// A response with status 200.
 pub(crate) fn ok(mime: &'static str, body: impl Into<Bytes>) -> Answer {
     let mut response = Response::new(Full::new(body.into()));
     let headers = response.headers_mut();
@@ -47,8 +46,8 @@ pub(crate) fn switching_protocols(accept: &str) -> Answer {
 pub(crate) fn refused(refusal: Refusal) -> Answer {
     let row = refusal.row();
     let text = format!("{} {}: {}\n", row.status, row.reason, row.help);
-    let status = StatusCode::from_u16(row.status).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut response = plain(status, text);
+    let mut response = plain(StatusCode::BAD_REQUEST, text);
+    mark(&mut response, refusal);
     let headers = response.headers_mut();
     let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
     match row.status {
@@ -70,10 +69,29 @@ pub(crate) fn refused(refusal: Refusal) -> Answer {
     response
 }
 
-/// A response of plain text.
+/// Makes this response the answer of a refusal: sets its status, and stores the refusal in it.
+pub(crate) fn mark(response: &mut Answer, refusal: Refusal) {
+    let status = StatusCode::from_u16(refusal.row().status);
+    *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
+    response.extensions_mut().insert(refusal);
+}
+
+/// Whether this response refuses its request.
+pub(crate) fn is_refused(response: &Answer) -> bool {
+    response.extensions().get::<Refusal>().is_some()
+}
+
 pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     let mut response = ok("text/plain; charset=utf-8", text);
     *response.status_mut() = status;
+    response
+}
+
+/// The response 308: the document has another path.
+pub(crate) fn moved(path: &'static str) -> Answer {
+    let mut response = plain(StatusCode::PERMANENT_REDIRECT, format!("see {path}\n"));
+    let location = HeaderValue::from_static(path);
+    response.headers_mut().insert(header::LOCATION, location);
     response
 }
 

@@ -11,12 +11,8 @@
 
 use std::sync::Arc;
 
-use hyper::{
-    Method, StatusCode,
-    header::{HOST, HeaderValue, ORIGIN},
-};
+use hyper::{Method, StatusCode, header::HeaderValue};
 use serde::Serialize;
-use tracing::field::debug;
 
 use crate::{
     access::{
@@ -29,16 +25,15 @@ use crate::{
     http::{
         accepted::Accepted,
         page::Page,
-        response::{Answer, allow_page, health, json, ok, plain, refused, switching_protocols},
+        response::{Answer, allow_page, health, json, mark, ok, plain, switching_protocols},
         viewers::Viewers,
     },
     hub::{cursor::Cursor, log::Hub},
     metrics::{
-        counters::{LEFT, Metrics},
+        counters::Metrics,
         prometheus::{Sources, TEXT_FORMAT},
         reports::Reports,
     },
-    protocol::message::excerpt,
     wire::transport::Transport,
 };
 
@@ -95,7 +90,7 @@ impl Router {
             // With `/why`, a page asks why the server refused its handshake. Do no other check
             // here: the check that refused the handshake would also refuse this request. The
             // secret word of the attempt is enough, because no other page has this word.
-            "/why" if request.method == Method::GET => Ok((self.why(request), None)),
+            "/why" if request.method == Method::GET => Ok((self.why(request, accepted), None)),
             _ if accepted.plain_on_tls => Err(Refusal::PlainOnTls),
             "/ws" => self.upgrade(request, accepted, client),
             "/" if request.is_handshake() => self.upgrade(request, accepted, client),
@@ -206,84 +201,20 @@ impl Router {
         Ok(response)
     }
 
-    fn refuse(&self, request: &Request<'_>, refusal: Refusal, accepted: &Accepted<'_>) -> Answer {
-        let (row, peer) = (refusal.row(), accepted.peer);
-        let (status, reason) = (row.status, row.reason);
-        if refusal == Refusal::PlainOnTls {
-            self.note_unread(refusal, request.attempt(), accepted);
-            let mut response = refused(refusal);
-            // Every page may read that this port needs TLS.
-            allow_page(&mut response, HeaderValue::from_static("*"));
-            return response;
-        }
-        if !request.is_handshake() {
-            tracing::info!(%peer, status, reason, "request.refused");
-            return refused(refusal);
-        }
-        self.metrics.refusals.add(row.word);
-        self.why.note(request.attempt(), refusal);
-        // Log the host or the origin, so that the operator can add this host or origin to a
-        // setting.
-        let shown = |name| request.shown(name).map(excerpt).map(debug);
-        let host = shown(HOST).filter(|_| refusal == Refusal::Host);
-        let origin = shown(ORIGIN).filter(|_| refusal == Refusal::Origin);
-        let setting = match refusal {
-            Refusal::Host => Some("WEBSOCKET_ALLOWED_HOSTS"),
-            Refusal::Origin => Some("WEBSOCKET_ALLOWED_ORIGINS"),
-            _ => None,
-        };
-        tracing::info!(%peer, status, reason, host, origin, setting, "handshake.rejected");
-        refused(refusal)
-    }
-
-    /// Counts, stores and logs the refusal of an invalid request, or of a plain HTTP request to a
-    /// port that speaks TLS.
-    pub(crate) fn note_unread(
-        &self,
-        refusal: Refusal,
-        attempt: Option<&str>,
-        accepted: &Accepted<'_>,
-    ) {
-        let (row, peer) = (refusal.row(), accepted.peer);
-        self.metrics.refusals.add(row.word);
-        self.why.note(attempt, refusal);
-        let (status, reason) = (row.status, row.reason);
-        let help = accepted.help(refusal);
-        tracing::info!(%peer, status, reason, help, "handshake.rejected");
-    }
-
-    /// Counts and logs that the server ended a connection without an HTTP status. `word` is a
-    /// label value of the metrics.
-    pub(crate) fn note_end(&self, word: &str, reason: &str, accepted: &Accepted<'_>) {
-        self.metrics.refusals.add(word);
-        tracing::info!(peer = %accepted.peer, reason, "handshake.rejected");
-    }
-
-    /// Counts and logs that the client ended its connection before this `step` was complete.
-    ///
-    /// If the client sent nothing, the log line has the level `debug`: browsers open connections
-    /// that they may never use, and monitors open connections to check a port.
-    pub(crate) fn note_left(&self, step: &str, has_sent: bool, accepted: &Accepted<'_>) {
-        let peer = accepted.peer;
-        self.metrics.refusals.add(LEFT);
-        match has_sent {
-            true => tracing::info!(
-                %peer,
-                reason = format!("the client ended the connection before {step} was complete"),
-                "handshake.abandoned"
-            ),
-            false => tracing::debug!(%peer, "the client left and had sent nothing"),
-        }
-    }
-
     /// Tells a page why its attempt was refused. The page can read the answer only once.
-    fn why(&self, request: &Request<'_>) -> Answer {
-        let noted = request.attempt().and_then(|own| self.why.answer(own));
-        let mut response = json(&noted.unwrap_or(Refusal::NotNoted).row());
-        if noted.is_none() {
-            // The body is JSON, also with the status 404. So a page can see that this is a server
-            // of the course.
-            *response.status_mut() = StatusCode::NOT_FOUND;
+    fn why(&self, request: &Request<'_>, accepted: &Accepted<'_>) -> Answer {
+        let noted = request.query_rules.and_then(|()| {
+            let noted = request.attempt().and_then(|own| self.why.answer(own));
+            noted.ok_or(Refusal::NotNoted)
+        });
+        // The body is always JSON, so a page can see that this is a server of the course.
+        let mut response = json(&noted.unwrap_or_else(|refusal| refusal).row());
+        if let Err(refusal) = noted {
+            let (row, peer) = (refusal.row(), accepted.peer);
+            let (status, reason) = (row.status, row.reason);
+            self.metrics.refusals.add(row.word);
+            tracing::info!(%peer, status, reason, "request.refused");
+            mark(&mut response, refusal);
         }
         // A page of any origin may read the answer, because the request contains the secret word
         // of the page's own attempt.

@@ -213,6 +213,17 @@ impl Cursor {
         Progress::CaughtUp
     }
 
+    /// The number of messages for this cursor that the cursor has not read. Evicted messages
+    /// count too.
+    pub(crate) fn unread(&self) -> usize {
+        let log = self.hub.lock();
+        let evicted = log.oldest.saturating_sub(self.next);
+        let seen = (self.next + evicted - log.oldest) as usize;
+        let waiting = log.entries.range(seen..);
+        let ours = waiting.filter(|entry| entry.except != Some(self.owner));
+        evicted as usize + ours.count()
+    }
+
     /// Makes the next read store the waker. Call this when the task has a new waker.
     pub(crate) fn forget_waker(&mut self) {
         self.asleep = false;

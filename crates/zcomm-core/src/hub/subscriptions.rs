@@ -122,6 +122,11 @@ impl Subscriptions {
         batch
     }
 
+    /// The number of messages in all logs that this connection has not read.
+    pub(crate) fn unread(&mut self) -> usize {
+        self.all().map(|cursor| cursor.unread()).sum()
+    }
+
     /// Closes all logs that this connection reads: see [`Hub::close`].
     pub(crate) fn close(&mut self) {
         self.all().for_each(|cursor| cursor.hub().close());

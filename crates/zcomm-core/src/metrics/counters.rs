@@ -113,7 +113,6 @@ impl LabelledCounters {
         }
     }
 
-    /// The label values and their counts.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let counters = self.0.iter();
         counters.map(|(value, counter)| (*value, counter.get()))

@@ -68,7 +68,6 @@ impl Collector for Sources {
 }
 
 impl Sources {
-    /// Returns the current metrics as text.
     pub(crate) fn text(self) -> String {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(self));
@@ -161,7 +160,7 @@ impl Sources {
         let metrics = &self.metrics;
         writer.figure(&Figure {
             name: "zcomm_refusals_total",
-            help: "Clients that were refused, by reason.",
+            help: "Requests that were refused and connections that ended without an answer, by reason.",
             kind: FigureKind::Counter,
             label: "reason",
             values: owned(metrics.refusals.all()),

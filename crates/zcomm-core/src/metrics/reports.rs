@@ -34,7 +34,6 @@ impl Reports {
         self.check = Some(Arc::new(check));
     }
 
-    /// The current metrics of the application.
     pub(crate) fn figures(&self) -> impl Iterator<Item = Figure> {
         self.figures.iter().flat_map(|figures| figures())
     }

@@ -65,7 +65,7 @@ const LINES: Rate = Rate {
 /// second call changes nothing. Keep the returned value until the end of `main`.
 pub(crate) fn init() -> Logs {
     // Ignore a broken `.zEnv` here: `Config::from_env`, which runs next, reports it.
-    let settings = Settings::load().unwrap_or_default();
+    let settings = Settings::readable();
     let form = settings.get("WEBSOCKET_XRAY").map(xray);
     let (to, terminal): (Box<dyn Write + Send>, bool) = match form {
         Some(Ok(Some(Form::Json))) => (Box::new(io::stderr()), io::stderr().is_terminal()),
@@ -79,7 +79,7 @@ pub(crate) fn init() -> Logs {
 /// the log: if `to` blocks, only this thread waits. Call this function once, before everything
 /// else: a second call changes nothing.
 pub fn log_to(to: impl Write + Send + 'static, terminal: bool) -> Logs {
-    start(&Settings::load().unwrap_or_default(), to, terminal)
+    start(&Settings::readable(), to, terminal)
 }
 
 fn start(settings: &Settings, to: impl Write + Send + 'static, terminal: bool) -> Logs {

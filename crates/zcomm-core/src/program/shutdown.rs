@@ -13,8 +13,8 @@ use std::future::{Future, pending};
 
 use crate::program::signals::StopSignals;
 
-/// Waits for a signal to stop: see [`StopSignals`]. A second signal ends the program with exit
-/// code 130.
+/// Waits for a signal to stop: see [`StopSignals`]. A second signal ends the program with the exit
+/// code of this signal: 130 after Ctrl-C, 143 after SIGTERM.
 ///
 /// This function catches signals as soon as it is called, not only when the future is first
 /// polled. Otherwise, Ctrl-C before the first poll would kill the program. Call this function
@@ -34,9 +34,9 @@ pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
         signals.next().await;
         tracing::info!("stopping: closing every connection; press Ctrl-C again to stop at once");
         tokio::spawn(async move {
-            signals.next().await;
+            let code = signals.next().await;
             #[allow(clippy::disallowed_methods, reason = "a second signal means at once")]
-            std::process::exit(130);
+            std::process::exit(code.into());
         });
     }
 }

@@ -115,9 +115,9 @@ fn sources() -> io::Result<Vec<(u8, Source)>> {
     Ok(sources)
 }
 
-/// Whether this process ignores SIGHUP. On Linux, a file contains one bit for each signal. The
-/// bit is 1 if the process ignores the signal. SIGHUP is signal 1, so its bit is the lowest
-/// bit.
+/// Whether this process ignores SIGHUP. On Linux, `/proc/self/status` has one bit for each
+/// signal. The bit is 1 if the process ignores the signal. The lowest bit is for signal 1, which
+/// is SIGHUP.
 #[cfg(target_os = "linux")]
 fn hangup_is_ignored() -> bool {
     // Without this file (no /proc), assume the usual case: SIGHUP is not ignored.

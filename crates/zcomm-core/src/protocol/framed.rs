@@ -3,32 +3,51 @@
 //! A server does not mask its frames (RFC 6455 section 5.1). So the frame of a broadcast has the
 //! same bytes for every client. The log makes these bytes once, and every connection sends them.
 
+use std::io;
+
 use bytes::Bytes;
-use tokio_tungstenite::tungstenite::{
-    Utf8Bytes,
-    protocol::frame::{
-        FrameHeader,
-        coding::{Data, OpCode},
-    },
-};
+use tokio_tungstenite::tungstenite::{Utf8Bytes, protocol::frame::FrameHeader};
 
 use crate::protocol::message::{Message, Text};
 
+/// The first byte of a frame that carries a whole text: the FIN bit, and opcode 1.
+pub(crate) const TEXT: u8 = 0x81;
+/// The first byte of a frame that carries a whole binary message: the FIN bit, and opcode 2.
+pub(crate) const BINARY: u8 = 0x82;
+/// The longest header of a frame without a mask (bytes).
+const MAX_HEADER: usize = 10;
+
 /// Appends the frame of a message, as a server sends it.
 pub(crate) fn append_frame(message: &Message, output: &mut Vec<u8>) {
-    let (kind, payload) = match message {
-        Message::Text(text) => (Data::Text, text.as_bytes()),
-        Message::Binary(bytes) => (Data::Binary, &bytes[..]),
+    let (first, payload) = match message {
+        Message::Text(text) => (TEXT, text.as_bytes()),
+        Message::Binary(bytes) => (BINARY, &bytes[..]),
     };
-    let header = FrameHeader {
-        opcode: OpCode::Data(kind),
-        ..FrameHeader::default()
-    };
-    let length = payload.len() as u64;
-    output.reserve(header.len(length) + payload.len());
-    // A write to a `Vec` does not fail.
-    header.format(length, output).ok();
+    let length = payload.len();
+    output.reserve(MAX_HEADER + length);
+    // The length has 7, 16 or 64 bits. 126 and 127 announce the longer forms.
+    match length {
+        0..=125 => output.extend_from_slice(&[first, length as u8]),
+        126..=0xffff => {
+            output.extend_from_slice(&[first, 126]);
+            output.extend_from_slice(&(length as u16).to_be_bytes());
+        }
+        _ => {
+            output.extend_from_slice(&[first, 127]);
+            output.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
     output.extend_from_slice(payload);
+}
+
+/// The size of the first of these frames: its header and its payload. If the bytes do not begin
+/// with a frame, returns the number of all bytes.
+pub(crate) fn frame_size(frames: &[u8]) -> usize {
+    let mut rest = io::Cursor::new(frames);
+    match FrameHeader::parse(&mut rest) {
+        Ok(Some((_, payload))) => frames.len().min((rest.position() + payload) as usize),
+        _ => frames.len(),
+    }
 }
 
 /// A message and its frame. Both use the same memory.
@@ -121,8 +140,8 @@ mod tests {
         assert_eq!(payload.as_ptr_range().end, frame.end, "one memory");
     }
 
-    /// A header has 2 bytes. It has 4 bytes for a payload from 126 bytes on, and 10 bytes for
-    /// a payload from 65,536 bytes on.
+    /// A header has 2 bytes for a payload of up to 125 bytes, 4 bytes for a payload of up to
+    /// 65,535 bytes, and 10 bytes for a longer payload.
     #[test]
     fn a_frame_is_what_the_codec_writes_at_each_limit_of_its_length() {
         for length in [0, 1, 125, 126, 127, 65_535, 65_536] {

@@ -12,7 +12,7 @@ use std::{borrow::Cow, fmt, ops::Deref};
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::{self, Utf8Bytes};
 
-use crate::text::hidden::{hidden, hidden_up_to};
+use crate::text::hidden::hidden_start;
 
 /// A text or binary message.
 #[derive(Clone, PartialEq, Eq)]
@@ -104,18 +104,8 @@ impl From<&str> for Text {
 
 /// Returns the first 64 characters, for a log line. `***` replaces each token.
 pub(crate) fn excerpt(text: &str) -> Cow<'_, str> {
-    let index = |count| text.char_indices().nth(count).map(|(index, _)| index);
-    match index(64) {
-        // A token that begins in the excerpt may end after the excerpt, so search in more
-        // text.
-        Some(end) => hidden_up_to(&text[..index(LONGEST).unwrap_or(text.len())], end),
-        None => hidden(text),
-    }
+    hidden_start(text, 64)
 }
-
-/// The number of characters to search for tokens: the excerpt (64), plus the longest token. In
-/// an address, a byte of a token can need three characters, e.g. `%2F`.
-const LONGEST: usize = 64 + 3 * 512;
 
 #[cfg(test)]
 mod tests {

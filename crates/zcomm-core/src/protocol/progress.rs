@@ -1,9 +1,9 @@
 //! Time limits for a transfer. The end of a time limit moves while bytes are transferred.
 //!
 //! A slow network is not a broken network. So a peer need not transfer everything within the time
-//! limit: it needs to transfer 64 KiB. Each byte moves the end of the limit: with a limit
-//! of 5 s, 64 KiB move the end by 5 s, and one byte moves the end by 0.08 ms. So a peer that
-//! transfers only a few bytes per second cannot keep a transfer open.
+//! limit, but only 64 KiB. Each byte moves the end of the limit. With a limit of 5 s, 64 KiB move
+//! the end by 5 s, and one byte moves the end by 0.08 ms. So a peer that transfers only a few
+//! bytes per second cannot keep a transfer open.
 //!
 //! We cannot see when the peer's program reads our data. We see only when the peer's system
 //! accepts our data. The system accepts data in steps: it waits until the program has read a
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 /// A peer must transfer this number of bytes within a time limit.
 pub(crate) const PROGRESS: u64 = 64 * 1024;
 
-/// For a peer that reads, the end is at most this number of time limits from now.
+/// For output, the time that is left is at most this multiple of the time limit.
 const AHEAD: u32 = 4;
 
 /// The time limit for `bytes`, if the time limit for [`PROGRESS`] bytes is `limit`.
@@ -26,8 +26,8 @@ fn share(bytes: u64, limit: Duration) -> Duration {
     limit.mul_f64(bytes as f64 / PROGRESS as f64)
 }
 
-/// A ping arrives after the data that was sent before the ping. Returns the time that a slow
-/// peer may need to read this data (`bytes`), at most twice the limit.
+/// Returns the time that a slow peer may need to read `bytes` before it reads a ping, at most
+/// twice the limit. A ping arrives after the data that was sent before the ping.
 pub(crate) fn time_to_read(bytes: u64, limit: Duration) -> Duration {
     share(bytes, limit).min(2 * limit)
 }

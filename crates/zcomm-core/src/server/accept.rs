@@ -7,7 +7,7 @@
 //! To stop, the server closes its listener and sends a Close frame to every client at once.
 //! Then the server waits for all clients together, by default at most five seconds.
 //!
-//! A test needs its own settings, handler and stop signal, so all three are arguments.
+//! The settings, the handler and the stop signal are arguments, so a test can pass its own.
 
 use std::{convert::Infallible, future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
@@ -21,7 +21,7 @@ use crate::{
         why::Why,
     },
     client::options::ConnectOptions,
-    clients::registry::Clients,
+    clients::registry::{Clients, Stop},
     connection::handle::Connection,
     error::{Error, Result},
     http::{page::Page, router::Router, viewers::Viewers},
@@ -30,7 +30,7 @@ use crate::{
         counters::{DROPPED, Metrics},
         reports::Reports,
     },
-    protocol::{close_reason::CloseReason, message::Message},
+    protocol::message::Message,
     server::{
         announce::{announce, reached_from_here, schemes},
         client_task::ClientTasks,
@@ -49,6 +49,8 @@ pub struct Server {
     pub(crate) client_tasks: ClientTasks,
     listener: TcpListener,
     local_addr: SocketAddr,
+    /// The maximum number of connections that wait after a wrong token.
+    guesses: usize,
     /// The token that the server made for this run. `None` if the server made no token.
     new_token: Option<String>,
     /// Work of the application that ends with the server.
@@ -63,10 +65,11 @@ impl Server {
     /// If authentication is required and no token is set, the server makes a random token.
     ///
     /// # Errors
-    /// [`Error::AddressInUse`] and [`Error::Listen`] if the server cannot listen at its address.
-    /// [`Error::Setting`] if the host is not found. [`Error::Setting`] also if other machines
-    /// can reach the address and the token is the public token of the course. [`Error::Io`] if
-    /// the system has no random bytes.
+    /// - [`Error::AddressInUse`] and [`Error::Listen`]: the server cannot listen at its address.
+    /// - [`Error::Setting`]: the host is not found.
+    /// - [`Error::Setting`]: the token is the public token of the course, and other machines can
+    ///   reach the address.
+    /// - [`Error::Io`]: the system has no random bytes.
     pub async fn bind(mut config: Config) -> Result<Server> {
         let addr = resolve(&config).await?;
         let named = config.tokens.iter().map(|named| &named.token);
@@ -90,7 +93,7 @@ impl Server {
             config.token = Some(token);
             new_token = Some(text);
         }
-        config.max_connections = descriptors::make_room(config.max_connections);
+        let guesses = descriptors::make_room(&mut config.max_connections);
         let listener = listen(addr, config.max_connections)?;
         let local_addr = listener.local_addr()?;
         let mut router = router(&config, local_addr);
@@ -105,6 +108,7 @@ impl Server {
             },
             listener,
             local_addr,
+            guesses,
             new_token,
             beside: Vec::new(),
             at_end: None,
@@ -206,19 +210,14 @@ impl Server {
         F: Future<Output = Result<()>> + Send + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
-        let ClientTasks {
-            router,
-            config,
-            identity,
-        } = &self.client_tasks;
-        if config.announce {
-            let token = self.new_token.as_deref();
-            announce(config, self.local_addr, router.page, token).await;
+        let (tasks, token) = (&self.client_tasks, self.new_token.as_deref());
+        if tasks.config.announce {
+            announce(&tasks.config, self.local_addr, tasks.router.page, token).await;
         }
         // Use a new task, because the thread of `main` wakes more slowly than the other threads.
         // Put the task into a `JoinSet`, so that the task ends when this future is dropped.
         let mut running = JoinSet::new();
-        if let Some(identity) = identity.clone() {
+        if let Some(identity) = tasks.identity.clone() {
             // This task never ends by itself.
             running.spawn(identity.renew());
         }
@@ -241,7 +240,8 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let client_tasks = Arc::new(self.client_tasks);
         let ClientTasks { router, config, .. } = &*client_tasks;
-        let slots = Slots::new(config.max_connections, config.max_connections_per_ip);
+        let (most, per_address) = (config.max_connections, config.max_connections_per_ip);
+        let slots = Slots::new(most, per_address, self.guesses);
         let mut tasks = JoinSet::new();
         let mut last_complaint = None;
         let mut shutdown = std::pin::pin!(shutdown);
@@ -271,10 +271,10 @@ impl Server {
         }
         drop(self.listener);
         stop.send_replace(true);
-        let why = CloseReason::new(CloseReason::GOING_AWAY, "Server shutting down");
-        router.clients.stop(why.clone());
+        let last = Stop::within(config.stop_timeout);
+        router.clients.stop(last.clone());
         if let Some(viewers) = &router.viewers {
-            viewers.clients.stop(why);
+            viewers.clients.stop(last.clone());
         }
         let all_ended = async { while tasks.join_next().await.is_some() {} };
         if timeout(config.stop_timeout, all_ended).await.is_err() {
@@ -284,7 +284,7 @@ impl Server {
             );
         }
         if let Some(work) = self.at_end {
-            // Ignores an error: without an end in time, the server ends anyway.
+            // Ignore an error: if the time limit passes, the server ends anyway.
             timeout(config.stop_timeout, work).await.ok();
         }
         tracing::info!("stopped");
@@ -299,7 +299,6 @@ fn hub_limits(config: &Config) -> HubLimits {
     }
 }
 
-/// Builds the router from the settings.
 fn router(config: &Config, bound: SocketAddr) -> Router {
     let clients = Clients::new(config.max_send_bytes());
     Router {

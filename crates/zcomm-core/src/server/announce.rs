@@ -110,7 +110,7 @@ fn first_line(
     format!("listening on {ws}://{here}/ - open {http}://{page_host}/{fragment}{file}")
 }
 
-/// Whether the link to the page uses the name `localhost`. This is so if the certificate is
+/// Whether the link to the page uses the name `localhost`. Returns true if the certificate is
 /// for `localhost`, and `localhost` means this address. (On many systems, `localhost` does not
 /// mean `::1`.) A browser saves an exception for a certificate under one host name, so every
 /// link should have the same name.
@@ -208,7 +208,7 @@ pub(crate) fn schemes(config: &Config) -> (&'static str, &'static str) {
 }
 
 /// The address for a client on this machine. A server at `0.0.0.0` or `::` listens at all
-/// addresses of the machine. For such a server, this is the loopback address.
+/// addresses of the machine. For such a server, returns the loopback address.
 pub(crate) fn reached_from_here(addr: SocketAddr) -> SocketAddr {
     let ip = match addr.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -272,6 +272,7 @@ mod tests {
         address: "ws://127.0.0.1:8765/",
         html: "",
         assets: &[],
+        more: |_| None,
     };
 
     fn line(page: Option<Page>, port: u16, token: Option<&str>) -> String {

@@ -50,18 +50,22 @@ impl Server {
     }
 
     /// Runs `work` when the server stops and its connections have ended. The work of
-    /// [`beside`](Server::beside) still runs then. The server waits for the end of `work`, but not
-    /// longer than for its connections.
+    /// [`beside`](Server::beside) still runs then. The server waits for the end of `work`, for at
+    /// most [`stop_timeout`](Config::stop_timeout).
     #[must_use]
     pub fn at_end(mut self, work: impl Future<Output = ()> + Send + 'static) -> Server {
         self.at_end = Some(Box::pin(work));
         self
     }
 
-    /// Makes this server one of several, which are one service. The numbers of its clients begin
-    /// with the last 20 bits of `name`, a random number. [`Hub::publish`](crate::Hub::publish) of
-    /// the server's log calls `relay`, which must bring the message to all servers, also to this
-    /// one. Call this after [`gap_words`](Server::gap_words).
+    /// Makes this server one of several servers that are one service. Call this function after
+    /// [`gap_words`](Server::gap_words).
+    ///
+    /// `name` is a random number. The number of each client begins with the last 20 bits of
+    /// `name`.
+    ///
+    /// [`Hub::publish`](crate::Hub::publish) of the server's log calls `relay`. This function
+    /// must send the message to all servers, also to this server.
     #[must_use]
     pub fn one_of_several<F>(
         self,

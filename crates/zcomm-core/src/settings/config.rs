@@ -51,7 +51,7 @@ pub struct Config {
     /// at the server's port. On another address, `None` allows no other origin.
     pub allowed_origins: Option<Vec<Origin>>,
     /// `WEBSOCKET_ALLOWED_HOSTS`: the host names that the server accepts in a request, in
-    /// addition to `localhost` and its addresses. Port 0 means the server's port.
+    /// addition to `localhost` and the server's addresses. Port 0 means the server's port.
     pub allowed_hosts: Vec<Authority>,
     /// `WEBSOCKET_MAX_CONNECTIONS`: the maximum number of connections, including unfinished
     /// handshakes, 1 to 1,000,000. Default 1,000.
@@ -105,7 +105,10 @@ pub struct Config {
     /// most four times as long. A client that reads 16 KiB in each second is never too slow.
     /// Default 5 s.
     pub flush_timeout: Duration,
-    /// The time limit from the stop signal to the end of the last connection. Default 5 s.
+    /// The time limit from the stop signal to the end of the last connection. Messages are sent
+    /// until 1 s before the limit, or for three quarters of a limit of less than 4 s. The rest of
+    /// the time is for the Close frame. The log says how many messages were not sent to a client.
+    /// Default 5 s.
     pub stop_timeout: Duration,
     /// The settings file that was read. The start-up line shows its name.
     pub settings_file: Option<PathBuf>,
@@ -264,7 +267,6 @@ impl Config {
         settings.read_into(&mut self.ping_timeout, "WEBSOCKET_PING_TIMEOUT", ping_time)
     }
 
-    /// The tokens that the server accepts.
     pub(crate) fn known_tokens(&self) -> Tokens {
         Tokens {
             shared: self.token.clone(),
@@ -287,8 +289,7 @@ fn tls(settings: &Settings) -> Result<Option<Identity>> {
 }
 
 /// The limits of one connection. All limits are computed from `WEBSOCKET_RATE_LIMIT` and
-/// `WEBSOCKET_MAX_MESSAGE_BYTES`, so they cannot contradict each other: the largest message
-/// always fits, in both directions.
+/// `WEBSOCKET_MAX_MESSAGE_BYTES`. So the largest message always fits, in both directions.
 impl Config {
     /// The largest message to send (bytes): 64 KiB plus twice the largest message that a client
     /// may send. So the answer to a message always fits.
@@ -508,7 +509,8 @@ mod tests {
         }
     }
 
-    /// s12: A server with only some of the TLS settings does not start, except with `false`.
+    /// s12: A server with only some of the TLS settings does not start, except with
+    /// `WEBSOCKET_SSL_ENABLED=false`.
     #[test]
     fn s12_tls_half_set_is_refused() {
         let read = |pairs: &[(&str, &str)]| config(pairs).map(|config| config.tls.is_some());

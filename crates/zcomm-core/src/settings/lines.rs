@@ -122,7 +122,7 @@ mod tests {
                 assert!(why.contains(words) && why.contains("UTF-8"), "{why}");
             }
         }
-        // Near miss: UTF-16 begins with the same two bytes.
+        // UTF-16 begins with the same two bytes as UTF-32.
         let (_, why) = lines(b"\xff\xfeA\0").unwrap_err();
         assert!(why.contains("is UTF-16 text"), "{why}");
     }

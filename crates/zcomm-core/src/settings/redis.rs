@@ -1,4 +1,4 @@
-//! The address of Redis, and the name of a service in it.
+//! The address of Redis, and the name of a service in Redis.
 //!
 //! The address may contain a password. So [`RedisUrl`] has no `Display`, and its `Debug` shows
 //! only the host and the port.
@@ -74,7 +74,6 @@ impl fmt::Debug for RedisUrl {
     }
 }
 
-/// Reads the name of a service.
 pub(crate) fn service_name(text: &str) -> Result<String, &'static str> {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     match (1..=MAX_NAME).contains(&text.len()) && text.chars().all(legal) {

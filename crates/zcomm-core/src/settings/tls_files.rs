@@ -43,10 +43,9 @@ impl TlsFiles {
     }
 }
 
-/// Reads the path of a file.
 pub(crate) fn path(settings: &Settings, name: &'static str) -> Result<Option<PathBuf>> {
-    // An error about a file shows the path. But the user may have written a token instead of a
-    // path. Then use the error for an empty path, which does not show the token.
+    // An error about a file shows the path. If the user has written a token instead of a path,
+    // return the error for an empty path, which does not show the token.
     settings.read(name, |text: &str| {
         match settings.contains_secret(text, SHORTEST_TOKEN) {
             true => file(""),

@@ -116,8 +116,8 @@ fn is_short(upper: &str, known: &str) -> bool {
     known.strip_prefix(PREFIX) == Some(upper)
 }
 
-/// Returns the name, or `***` if the name may be a token. (A parser reads a token that ends
-/// with `=` as a name without a value.)
+/// Returns the name, or `***` if the name may be a token. In a file, a token that ends with `=`
+/// looks like a name without a value.
 fn shown(name: &str, similar: Option<&str>) -> String {
     match similar.is_some() || is_name(name) {
         true => printable(name),

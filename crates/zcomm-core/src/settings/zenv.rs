@@ -68,6 +68,19 @@ impl Settings {
         self.get_exact(name).map(str::trim)
     }
 
+    /// The settings for a program or a step that works without them. A file that cannot be read
+    /// counts as missing. The environment counts in every case.
+    pub(crate) fn readable() -> Settings {
+        let mut settings = Settings::default();
+        if settings.load_file(Path::new(FILE)).is_err() {
+            settings = Settings::default();
+        }
+        // Ignore an error: it names a variable that no such program needs.
+        settings.load_environment().ok();
+        settings.read_arguments(std::env::args_os().skip(1));
+        settings
+    }
+
     /// The value of a setting, with the spaces at its start and its end.
     pub(crate) fn get_exact(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
@@ -141,6 +154,7 @@ impl Settings {
 
     #[allow(clippy::disallowed_methods, reason = "this is the one place")]
     fn load_environment(&mut self) -> Result<()> {
+        let mut not_text = None;
         for (name, value) in std::env::vars_os() {
             // A name that is not UTF-8 is not a setting.
             let Some(name) = name.to_str() else { continue };
@@ -149,13 +163,18 @@ impl Settings {
                     self.values.insert(name.to_owned(), value.to_owned());
                 }
                 None if name.starts_with("WEBSOCKET_") || name == "ECHO_PREFIX" => {
-                    let reason = format!("{name} is not UTF-8 text");
-                    return Err(broken(Path::new("the environment"), None, reason));
+                    not_text.get_or_insert(name.to_owned());
                 }
                 None => {}
             }
         }
-        Ok(())
+        match not_text {
+            None => Ok(()),
+            Some(name) => {
+                let reason = format!("{name} is not UTF-8 text");
+                Err(broken(Path::new("the environment"), None, reason))
+            }
+        }
     }
 
     /// Reads `--xray` and `--xray=json`, which set `WEBSOCKET_XRAY` for this run.
@@ -179,7 +198,7 @@ impl Settings {
 
 /// Whether `NO_COLOR` is set and not empty, see <https://no-color.org>.
 pub(crate) fn no_color() -> bool {
-    let settings = Settings::load().unwrap_or_default();
+    let settings = Settings::readable();
     settings
         .get("NO_COLOR")
         .is_some_and(|value| !value.is_empty())
@@ -221,8 +240,9 @@ fn second_setting(value: &str) -> Option<&'static str> {
     SETTINGS.iter().map(|known| known.name).find(is_inside)
 }
 
-/// Returns a line for an error message. If the line begins with a name, `***` replaces a value
-/// that may be a secret. If the line has no name, `***` replaces a line that may be a secret.
+/// Returns a line for an error message.
+/// - A line `NAME=value`: `***` replaces a value that may be a secret.
+/// - Any other line: `***` replaces a line that is a single word, or that may be a secret.
 fn shown(line: &str) -> String {
     let lone_word = !line.contains([' ', '=']);
     match line.split_once('=') {

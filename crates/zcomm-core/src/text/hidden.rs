@@ -21,6 +21,10 @@ use sha2::{Digest, Sha256};
 
 use crate::text::secrets::{HIDDEN, SHORTEST_TOKEN};
 
+/// The length of the longest token (characters). In an address, a byte of a token can need three
+/// characters, e.g. `%2F`.
+const LONGEST: usize = 3 * 512;
+
 static TOKENS: RwLock<Vec<HiddenToken>> = RwLock::new(Vec::new());
 
 /// A token, or another form of a token (see [`hide`]), in lower case.
@@ -90,9 +94,19 @@ pub fn shows_token(text: &str) -> bool {
     !find(text.as_bytes()).is_empty()
 }
 
+/// Returns the first `count` characters of a text, with `***` instead of each token.
+pub(crate) fn hidden_start(text: &str, count: usize) -> Cow<'_, str> {
+    let index = |count| text.char_indices().nth(count).map(|(index, _)| index);
+    match index(count) {
+        // A token that begins before the cut may end after the cut, so search in more text.
+        Some(end) => hidden_up_to(&text[..index(count + LONGEST).unwrap_or(text.len())], end),
+        None => hidden(text),
+    }
+}
+
 /// Returns a text up to the byte `end`, with `***` instead of each token that begins before
 /// `end`. If the text were cut before the search, the start of a long token would stay.
-pub(crate) fn hidden_up_to(text: &str, end: usize) -> Cow<'_, str> {
+fn hidden_up_to(text: &str, end: usize) -> Cow<'_, str> {
     let tokens = find(text.as_bytes());
     let first = tokens.iter().position(|token| token.start < end);
     if first.is_none() {

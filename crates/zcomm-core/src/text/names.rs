@@ -6,8 +6,8 @@
 //!
 //! A chat stores its messages in logs, and each log has a name. The log of a room has the name
 //! of the room. The log `*` has the messages to everyone. The log `@` has the messages to one
-//! user alone. So a room or a user cannot have the name `*` or `@`: a client could not
-//! distinguish the two logs, and would lose messages.
+//! user alone. So a room or a user cannot have the name `*` or `@`. Otherwise, two logs could
+//! have the same name, and a client would lose messages.
 //!
 //! Unicode can write the same letter in several ways: `é` is one character, or `e` and an
 //! accent. A name is stored in the form with one character, NFC, so that equal names have

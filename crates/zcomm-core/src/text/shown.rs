@@ -6,6 +6,8 @@
 
 use zcomm_xray::is_visible;
 
+use crate::text::hidden::hidden_start;
+
 /// Returns the first 20 names as one text, with the number of the names that are not shown.
 pub(crate) fn listed(names: &[String]) -> String {
     let shown = names[..names.len().min(20)].join(", ");
@@ -17,9 +19,10 @@ pub(crate) fn listed(names: &[String]) -> String {
 }
 
 /// Returns the first 200 characters of a text. A question mark replaces every invisible
-/// character.
+/// character, and `***` replaces each token.
 pub(crate) fn printable(text: &str) -> String {
-    let shown = text.chars().take(200);
+    let shown = hidden_start(text, 200);
+    let shown = shown.chars();
     shown.map(|c| if is_visible(c) { c } else { '?' }).collect()
 }
 
@@ -36,6 +39,19 @@ mod tests {
     #[test]
     fn no_character_reverses_the_direction_or_is_invisible() {
         assert_eq!(printable("a\u{202e}b\u{200b}c\u{2028}d"), "a?b?c?d");
+    }
+
+    /// If the text were cut first, the start of a token would stay at the end.
+    #[test]
+    fn a_token_at_the_cut_is_hidden() {
+        let token = "cut-at-200-7Qp2xV9d4Ks8";
+        crate::text::hidden::hide(token);
+        for before in 200 - token.len()..200 {
+            let text = "x".repeat(before) + token + " and more";
+            let shown = printable(&text);
+            assert!(!shown.contains("cut"), "{shown}");
+            assert!(shown.starts_with(&("x".repeat(before) + "***")), "{shown}");
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! A certificate: its names, its issuer, its dates, and the reasons to refuse it.
 //!
 //! A certificate is a signed statement: *this public key belongs to these names*. A client
-//! accepts a certificate if three things are true: an authority that the client trusts has
-//! signed the certificate, the certificate contains the name in the address, and today is
-//! between its dates.
+//! accepts a certificate if three things are true:
+//! - An authority that the client trusts has signed the certificate.
+//! - The certificate contains the name in the address.
+//! - Today is between the two dates of the certificate.
 //!
 //! If a browser refuses a certificate, the browser does not tell the page the reason. So
 //! [`Certificate`] prints the contents, and [`problems`](Certificate::problems) lists the
@@ -139,8 +140,8 @@ impl Certificate {
     }
 
     /// The only names and networks for which an authority may sign (permitted subtrees, RFC
-    /// 5280 section 4.2.1.10). A name includes its subdomains. Empty: the authority may sign
-    /// for all names.
+    /// 5280 section 4.2.1.10). A name includes its subdomains. If the list is empty, the
+    /// authority may sign for all names.
     #[must_use]
     pub fn permitted_names(&self) -> &[String] {
         &self.permitted_names

@@ -34,7 +34,7 @@ use crate::tls::{
     host::host,
 };
 
-/// The names by which a machine reaches itself. Every server certificate contains them.
+/// The names by which a machine reaches itself.
 pub const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// The constraints that every new authority has, in addition to its hosts. There is one
@@ -42,7 +42,6 @@ pub const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 /// is not limited (RFC 5280 section 4.2.1.10).
 const OWN_LIMITS: [&str; 3] = ["localhost", "127.0.0.0/8", "::1/128"];
 
-/// The lifetime of an authority.
 const CA_DAYS: i32 = 180;
 /// The lifetime of a server's certificate. The lifetime is short, because one command makes a
 /// new certificate.
@@ -210,9 +209,9 @@ impl DevelopmentCa {
         self.issue_ending_in(names, LEAF_DAYS)
     }
 
-    /// Makes a certificate that expires `days` days from now, and is valid for 30 days in all.
-    /// If `days` is negative, the certificate has already expired. This shows what clients do
-    /// with an expired certificate.
+    /// Makes a certificate that expires `days` days from now, and starts 30 days before that. If
+    /// `days` is negative, the certificate has already expired: use such a certificate to see
+    /// what clients do.
     ///
     /// # Errors
     /// The errors of [`issue`](DevelopmentCa::issue).
@@ -268,8 +267,8 @@ fn single(ip: IpAddr) -> GeneralSubtree {
     GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(ip, bits))
 }
 
-/// The start and the end of a certificate that is valid for `lifetime` days and ends in `days`
-/// days.
+/// The start and the end of a certificate. The end is `days` days from now. The start is
+/// `lifetime` days and one hour before the end.
 fn validity(lifetime: i32, days: i32) -> (OffsetDateTime, OffsetDateTime) {
     let end = OffsetDateTime::now_utc() + Duration::days(days.into());
     (end - Duration::days(lifetime.into()) - CLOCK_SKEW, end)

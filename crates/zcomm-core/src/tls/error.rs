@@ -23,10 +23,10 @@ pub enum CertificateError {
 }
 
 impl CertificateError {
-    /// Adds the name of a setting or an option to the help: the one that contains the path of
-    /// the wrong file. The name helps because the error may hide the path, see
-    /// [`shown_path`](crate::shown_path). `files` contains names of settings or options, each
-    /// with its file.
+    /// Adds a name to the help: the setting or the option that contains the path of the wrong
+    /// file. The user needs this name, because the error may hide the path (see
+    /// [`shown_path`](crate::shown_path)). `files` contains the names of settings or options,
+    /// each with its file.
     #[must_use]
     pub fn named_by(self, files: &[(&str, &Path)]) -> CertificateError {
         let CertificateError::Pem(error) = self else {

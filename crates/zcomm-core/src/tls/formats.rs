@@ -1,8 +1,8 @@
 //! Formats of certificates and keys that this library does not read.
 //!
 //! Programs store certificates and keys in many formats. This library reads only PEM, and only
-//! private keys without a password. For every other known format, the error names the format,
-//! and the command that converts the file if there is one.
+//! private keys without a password. For every other known format, the error names the format.
+//! If a command can convert the file, the error shows this command.
 //!
 //! An error never shows a part of the file, because the file may contain a key.
 
@@ -13,9 +13,9 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::tls::{key_kind::unsupported, pem::PemError};
 
-/// A format: the label of its PEM section, what the file is, and the command that converts it.
-/// In the command, `FILE` stands for the path. If the command is empty, the file cannot be
-/// converted.
+/// A format: the label of the PEM section, what the file is, and the command that converts the
+/// file. In the command, `FILE` stands for the path. If the command is empty, the file cannot
+/// be converted.
 type Format = (&'static str, &'static str, &'static str);
 
 #[rustfmt::skip] // A table: one line for each format.
@@ -43,7 +43,7 @@ const NOT_KEYS: [Format; 8] = [
     ("CERTIFICATE", "has a certificate and no private key in it", ""),
 ];
 
-/// Returns the error for a file without a certificate in PEM. `None` if its format is unknown.
+/// Returns the error for a file without a certificate in PEM. `None` if the format is unknown.
 pub(crate) fn not_a_certificate(file: &Path, bytes: &[u8]) -> Option<PemError> {
     let other = other_format(&NOT_CERTIFICATES, bytes);
     other.map(|(reason, command)| error(file, reason, command, bytes))

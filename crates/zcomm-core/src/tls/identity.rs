@@ -73,8 +73,9 @@ impl Identity {
         Ok(Identity { files, ..identity })
     }
 
-    /// Returns warnings about files that the server can use: clients will refuse the
-    /// certificate, the certificate ends within a week, or other users can read the key.
+    /// Returns a warning for each of these problems: clients will refuse the certificate, the
+    /// certificate ends within a week, other users can read the key. The server can use its
+    /// files in spite of these problems.
     #[must_use]
     pub fn warnings(&self, certificate: &Path, key: &Path) -> Vec<String> {
         let mut warnings = Vec::new();

@@ -48,8 +48,8 @@ pub(crate) fn unsupported(file: &Path, der: &[u8]) -> Option<PemError> {
     Some(error.with_help(help))
 }
 
-/// The number of bits in an RSA key: the length of the modulus, which is the integer after the
-/// version 0 (RFC 8017 A.1.2). `None` if the key is not an RSA key.
+/// The number of bits in an RSA key: the length of the modulus. In the key, the modulus follows
+/// the version, which is 0 (RFC 8017 A.1.2). `None` if the key is not an RSA key.
 fn rsa_bits(der: &[u8]) -> Option<usize> {
     let start = der.windows(4).position(|four| four == [2, 1, 0, 2])? + 4;
     let (length, modulus) = match der.get(start..)? {

@@ -27,9 +27,10 @@ pub struct PemError {
     pub help: String,
 }
 
-/// Returns the command that makes certificates for this machine, as the user types it. cargo
-/// leaves the file `.cargo-lock` near the programs that it builds. A user who runs a program
-/// from there may not have installed `zcomm`, so the command uses cargo.
+/// Returns the command that makes certificates for this machine, as the user types it.
+///
+/// cargo leaves the file `.cargo-lock` near each program that cargo builds. A user who runs such
+/// a program may not have installed `zcomm`, so the command uses cargo.
 #[must_use]
 pub fn make_certificates() -> String {
     let program = std::env::current_exe().unwrap_or_default();

@@ -5,8 +5,8 @@
 //! certificates). The error can then show the contents of the certificate.
 //!
 //! A user can name the certificate of one server. The client trusts this certificate without
-//! an authority. So the witness itself checks this certificate: the certificate must contain
-//! the name in the address, and today must be between the two dates of the certificate.
+//! an authority. So the witness itself checks the dates, the usage and the names of this
+//! certificate.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,8 +28,7 @@ use crate::tls::{
     identity::provider,
 };
 
-/// A server sends a chain of certificates. The witness stores at most this number of
-/// certificates.
+/// The maximum number of stored certificates. A server may send a longer chain.
 const MAX_CHAIN: usize = 10;
 
 /// Checks and stores the certificates of one connection.
@@ -75,14 +74,14 @@ impl Witness {
             let last = chain.last().map(|last| last.issuer().to_owned());
             last.unwrap_or_default()
         };
-        // Use the date in the error, because any certificate in the chain may have expired.
+        // Do not read the dates of the first certificate: the error may be about another
+        // certificate in the chain. So use the date in the error.
         let date = |date: UnixTime| day_of(date.as_secs());
         Some(match error {
             WrongCertificate::UnknownIssuer => {
                 let issuer = issuer();
-                // The issuer may be a certificate that the user named for one server only. But
-                // a certificate that signed itself has no other issuer, even if a named
-                // certificate has the same subject.
+                // A certificate that signed itself has no other issuer. For any other
+                // certificate, the user may have named the certificate of the issuer.
                 let signed_itself = first.is_some_and(|first| first.subject() == issuer);
                 let named = |own: &Certificate| own.subject() == issuer;
                 match !signed_itself && self.exactly.iter().any(named) {

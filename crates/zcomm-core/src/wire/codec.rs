@@ -22,12 +22,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    time::timeout,
-};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::{
-    self, Error as WireError,
+    self, Error as WireError, Message as WireMessage,
     error::{CapacityError, ProtocolError},
     protocol::{CloseFrame, Role, WebSocketContext},
 };
@@ -40,6 +37,7 @@ use crate::{
     },
     wire::{
         end::End,
+        linger::{LINGER, linger, read_to_end},
         meter::{Meter, is_blocked},
         spare::{CLIENT_BUFFER, Kind},
         transport::Transport,
@@ -48,14 +46,6 @@ use crate::{
 
 /// The time limit for writing the last bytes and the Close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The time limit for reading and dropping input after our Close frame and FIN (the end of our
-/// TCP stream). If a socket is closed with unread input, the kernel sends RST (a TCP reset).
-/// After the RST, the other side may not be able to read our Close frame.
-const LINGER: Duration = Duration::from_secs(1);
-/// The longest time of [`finish`](Wire::finish) on a server.
-pub(crate) const FINISH: Duration = CLOSE_TIMEOUT.saturating_add(LINGER);
-/// The maximum number of bytes that are read and dropped during [`LINGER`].
-const LINGER_BYTES: u64 = 1024 * 1024;
 
 /// The close reason after a compressed frame.
 const COMPRESSED: &str = "Compressed frame: no compression was agreed";
@@ -170,33 +160,38 @@ impl Wire {
         self.meter.stream.sent()
     }
 
+    /// Returns the next message, if it is in the read buffer as one whole frame.
+    pub(crate) fn buffered(&mut self) -> Option<Message> {
+        // A connection without a buffer reads nothing else here: each delivery calls this.
+        let has_unread = !self.meter.unread().is_empty();
+        has_unread.then(|| self.meter.buffered(self.kind))?
+    }
+
     /// Reads the next message, ping or pong; `None` when the codec needs more input.
     pub(crate) fn read(&mut self) -> Result<Option<Received>, End> {
         self.drained = false;
         loop {
             return match self.next() {
-                Ok(tungstenite::Message::Text(text)) => {
+                Ok(WireMessage::Text(text)) => {
                     Ok(Some(Received::Message(Message::Text(Text(text)))))
                 }
-                Ok(tungstenite::Message::Binary(bytes)) => {
+                Ok(WireMessage::Binary(bytes)) => {
                     Ok(Some(Received::Message(Message::Binary(bytes))))
                 }
-                Ok(tungstenite::Message::Ping(payload)) => Ok(Some(Received::Ping(payload))),
-                Ok(tungstenite::Message::Pong(payload)) => Ok(Some(Received::Pong(payload))),
+                Ok(WireMessage::Ping(payload)) => Ok(Some(Received::Ping(payload))),
+                Ok(WireMessage::Pong(payload)) => Ok(Some(Received::Pong(payload))),
                 // `tungstenite` replaces a close code that it does not know. So the close code comes
                 // from the bytes that have arrived.
-                Ok(tungstenite::Message::Close(_)) => {
-                    Err(End::ByPeer(self.meter.input.close_reason()))
-                }
+                Ok(WireMessage::Close(_)) => Err(End::ByPeer(self.meter.input.close_reason())),
                 // The codec never returns a raw frame from a read.
-                Ok(tungstenite::Message::Frame(_)) => continue,
-                Err(error) if would_block(&error) => match self.meter.overdrawn {
-                    true => Err(End::policy(CloseReason::TOO_FAST)),
-                    false => {
-                        self.drained = true;
-                        Ok(None)
-                    }
-                },
+                Ok(WireMessage::Frame(_)) => continue,
+                Err(error) if would_block(&error) && self.meter.overdrawn => {
+                    Err(End::policy(CloseReason::TOO_FAST))
+                }
+                Err(error) if would_block(&error) => {
+                    self.drained = true;
+                    Ok(None)
+                }
                 Err(error) => Err(self.ended_by(error)),
             };
         }
@@ -204,7 +199,7 @@ impl Wire {
 
     /// Reads the next message. If the message has arrived as one whole frame, this needs no
     /// codec. The codec reads everything else.
-    fn next(&mut self) -> tungstenite::Result<tungstenite::Message> {
+    fn next(&mut self) -> tungstenite::Result<WireMessage> {
         if let Some(message) = self.meter.whole_message(self.kind)? {
             return Ok(message.into());
         }
@@ -234,6 +229,13 @@ impl Wire {
                 let reason = format!("Message larger than {} bytes", self.kind.max_message);
                 End::ByUs(CloseReason::new(CloseReason::TOO_BIG, reason))
             }
+            // With TLS, the read ends at a close_notify. After it, TCP may stay open.
+            WireError::ConnectionClosed
+            | WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+                if self.meter.stream.is_tls() =>
+            {
+                End::Broken("the other side ended TLS with a close_notify".to_owned())
+            }
             error => error.into(),
         }
     }
@@ -255,7 +257,7 @@ impl Wire {
     pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<bool, End> {
         self.take_arrived();
         let payload = Bytes::copy_from_slice(payload);
-        let ping = tungstenite::Message::Ping(payload);
+        let ping = WireMessage::Ping(payload);
         let (codec, meter) = self.codec();
         accepted(codec.write(meter, ping))
     }
@@ -296,35 +298,49 @@ impl Wire {
     }
 
     /// Sends our Close frame if this side ends the connection. Otherwise sends the codec's
-    /// answer to the other side's Close frame. Does not wait for the network:
-    /// [`finish`](Wire::finish) waits.
-    pub(crate) fn end(&mut self, end: &End) {
+    /// answer to the other side's Close frame. Returns whether the network has accepted all
+    /// bytes. Does not wait for the network: [`finish`](Wire::finish) waits.
+    pub(crate) fn end(&mut self, end: &End) -> bool {
         if let End::ByUs(why) = end {
             self.close(why);
         }
         // Flush even if the other side has ended its side of the TCP connection: the other
         // side may still read. If the flush fails, the connection is broken anyway.
-        self.flush().ok();
+        self.flush().unwrap_or(false)
     }
 
     /// Writes the remaining bytes, with the Close frame last, and ends the TCP connection. The
     /// server sends its FIN first (RFC 6455 section 7.1.1). Takes at most 3 s on a server, and 4 s
     /// on a client.
     pub(crate) async fn finish(&mut self) {
-        let written = timeout(CLOSE_TIMEOUT, poll_fn(|context| self.poll_close(context)));
-        if written.await.is_ok() {
-            // The buffers are not needed any more, so free them before the wait.
-            self.codec = None;
-            self.meter.rest();
-            let stream = &mut self.meter.stream;
-            if self.kind.role == Role::Client {
-                timeout(LINGER, read_to_end(stream)).await.ok();
-            }
-            linger(stream).await;
+        if self.write_last(None).await {
+            self.leave().await;
         }
     }
 
-    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    /// Writes the remaining bytes, with the Close frame last. Takes at most 2 s, and ends at
+    /// `until`. Returns whether the network has accepted all bytes.
+    pub(crate) async fn write_last(&mut self, until: Option<Instant>) -> bool {
+        let limit = Instant::now() + CLOSE_TIMEOUT;
+        let until = until.map_or(limit, |until| until.min(limit));
+        let written = timeout_at(until, poll_fn(|context| self.poll_close(context)));
+        written.await.unwrap_or(false)
+    }
+
+    /// Ends the TCP connection, after all bytes are written.
+    pub(crate) async fn leave(&mut self) {
+        // The buffers are not needed any more, so free them before the wait.
+        self.codec = None;
+        self.meter.rest();
+        let stream = &mut self.meter.stream;
+        if self.kind.role == Role::Client {
+            timeout(LINGER, read_to_end(stream)).await.ok();
+        }
+        linger(stream).await;
+    }
+
+    /// Returns whether all bytes are written, or the connection is broken.
+    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         self.set_waker(context.waker());
         // After a Close frame from the other side, the codec's flush only passes all bytes to
         // TLS. The stream's flush then passes them to the network.
@@ -334,30 +350,9 @@ impl Wire {
         };
         match written {
             Err(error) if is_blocked(&error) => Poll::Pending,
-            // All bytes are written, or the connection is broken.
-            _ => Poll::Ready(()),
+            written => Poll::Ready(written.is_ok()),
         }
     }
-}
-
-/// Ends our side of a connection so that all bytes that we wrote arrive. Then waits until the
-/// other side ends the connection too, but at most one second.
-pub(crate) async fn linger(stream: &mut Transport) {
-    let end = async {
-        // With TLS, `shutdown` also writes an alert, so it can wait for the network.
-        if stream.shutdown().await.is_ok() {
-            read_to_end(stream).await;
-        }
-    };
-    // Ignore a timeout: the connection ends here, even if the client has not ended its side.
-    timeout(LINGER, end).await.ok();
-}
-
-/// Reads and drops input until the other side ends the connection.
-async fn read_to_end(stream: &mut Transport) {
-    let mut rest = stream.take(LINGER_BYTES);
-    let mut nowhere = tokio::io::sink();
-    tokio::io::copy(&mut rest, &mut nowhere).await.ok();
 }
 
 fn would_block(error: &WireError) -> bool {
@@ -377,7 +372,10 @@ mod tests {
     use super::*;
     use crate::wire::counted_tcp::CountedTcp;
     use proptest::prelude::*;
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+    };
 
     const MASK: [u8; 4] = [1, 2, 3, 4];
 

@@ -25,15 +25,16 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     task::{coop::poll_proceed, unconstrained},
 };
+use zcomm_xray::WholeFrame;
 
 use crate::{
     protocol::{
-        framed::append_frame,
+        framed::{append_frame, frame_size},
         message::Message,
         rate::{Budget, Rate},
     },
@@ -42,7 +43,7 @@ use crate::{
         buffers::Buffers,
         spare::{Kind, WRITE_BUFFER},
         transport::Transport,
-        whole::WholeFrame,
+        whole::message,
     },
 };
 
@@ -55,6 +56,8 @@ pub(crate) struct Meter {
     /// The frames that are sent before the next bytes of the codec. Set this only when the codec
     /// has no output: otherwise the frames could come in the middle of another frame.
     pub(crate) output: Bytes,
+    /// The number of bytes of `output` that the network has accepted.
+    written: usize,
     /// Bytes that have arrived, and answers. `None` while no byte waits.
     buffers: Option<Box<Buffers>>,
     pub(crate) budget: Budget,
@@ -81,6 +84,7 @@ impl Meter {
             waker: Waker::noop().clone(),
             stream,
             output: Bytes::new(),
+            written: 0,
             buffers: None,
             budget: Budget::new(rate),
             input: Frames::new(max_frame),
@@ -156,7 +160,7 @@ impl Meter {
     }
 
     /// The bytes that have arrived, and that neither the codec nor the handler has seen.
-    fn unread(&self) -> &[u8] {
+    pub(crate) fn unread(&self) -> &[u8] {
         self.buffers.as_ref().map_or(&[], |buffer| buffer.unread())
     }
 
@@ -166,19 +170,26 @@ impl Meter {
         }
     }
 
-    /// Returns the next message, if it is one whole frame. `None` if the codec must read the next
+    /// Returns the next message, if it is in the buffer as one whole frame.
+    pub(crate) fn buffered(&mut self, kind: Kind) -> Option<Message> {
+        let frame = WholeFrame::find(self.unread())?;
+        if self.input.in_message() {
+            return None;
+        }
+        let (message, size) = (message(&frame, kind)?, frame.size);
+        self.consume(size);
+        Some(message)
+    }
+
+    /// Reads the next message, if it is one whole frame. `None` if the codec must read the next
     /// bytes.
     pub(crate) fn whole_message(&mut self, kind: Kind) -> io::Result<Option<Message>> {
-        if self.input.in_message() {
-            return Ok(None);
-        }
         loop {
-            if let Some(frame) = WholeFrame::find(self.unread()) {
-                let (message, size) = (frame.message(kind), frame.size());
-                if message.is_some() {
-                    self.consume(size);
-                }
-                return Ok(message);
+            if let Some(message) = self.buffered(kind) {
+                return Ok(Some(message));
+            }
+            if self.input.in_message() || WholeFrame::find(self.unread()).is_some() {
+                return Ok(None);
             }
             match self.fill() {
                 Ok(0) => return Ok(None),
@@ -206,7 +217,10 @@ impl Meter {
         &mut self,
         mut operation: impl FnMut(Pin<&mut Transport>, &mut Context<'_>, &[u8]) -> Poll<io::Result<T>>,
     ) -> io::Result<T> {
-        let once = poll_fn(|context| operation(Pin::new(&mut self.stream), context, &self.output));
+        let once = poll_fn(|context| {
+            let frames = &self.output[self.written..];
+            operation(Pin::new(&mut self.stream), context, frames)
+        });
         would_block(pin!(unconstrained(once)).poll(&mut Context::from_waker(&self.waker)))
     }
 
@@ -248,11 +262,30 @@ impl Meter {
         while !self.output.is_empty() {
             match self.send(|stream, context, frames| stream.poll_write(context, frames))? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
-                count if count < self.output.len() => self.output.advance(count),
-                _ => self.output = Bytes::new(),
+                count if self.written + count < self.output.len() => self.written += count,
+                _ => (self.output, self.written) = (Bytes::new(), 0),
             }
         }
         Ok(())
+    }
+
+    /// Drops the frames of broadcasts, except a frame of which a part is written. Returns the
+    /// number of dropped frames.
+    pub(crate) fn drop_broadcasts(&mut self) -> usize {
+        let (mut keep, mut dropped, mut start) = (0, 0, 0);
+        while start < self.output.len() {
+            let end = start + frame_size(&self.output[start..]);
+            match start < self.written {
+                true => keep = end,
+                false => dropped += 1,
+            }
+            start = end;
+        }
+        self.output.truncate(keep);
+        if keep == self.written {
+            (self.output, self.written) = (Bytes::new(), 0);
+        }
+        dropped
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) mod whole;
 
 pub(crate) mod transport;
 
+pub(crate) mod linger;
+
 pub(crate) mod meter;
 
 pub(crate) mod codec;

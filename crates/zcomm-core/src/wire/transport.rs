@@ -30,8 +30,8 @@ pub(crate) enum Transport {
     Plain(CountedTcp),
     /// Boxed, because a TLS stream is much larger than `Plain`.
     Tls(Box<TlsStream<CountedTcp>>),
-    /// `Plain` or `Tls`, with an X-ray above it. Without an X-ray, a connection needs no memory
-    /// for this variant.
+    /// `Plain` or `Tls`, with an X-ray above it. Boxed, so that a connection without an X-ray
+    /// needs less memory.
     Watched(Box<Watched>),
 }
 
@@ -58,7 +58,7 @@ impl Transport {
         reads: Direction,
     ) -> Transport {
         let Some(xray) = xray else { return self };
-        let tls = matches!(self, Transport::Tls(_));
+        let tls = self.is_tls();
         let tap = match reads {
             Direction::ClientToServer => xray.tap_for_page(peer, tls),
             Direction::ServerToClient => xray.tap(Some(peer), tls),
@@ -92,6 +92,14 @@ impl Transport {
             Transport::Plain(tcp) => tcp,
             Transport::Tls(tls) => tls.get_ref().0,
             Transport::Watched(watched) => watched.transport.counted(),
+        }
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        match self {
+            Transport::Plain(_) => false,
+            Transport::Tls(_) => true,
+            Transport::Watched(watched) => watched.transport.is_tls(),
         }
     }
 

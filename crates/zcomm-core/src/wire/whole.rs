@@ -8,53 +8,29 @@
 //! frames that break a rule. So only the codec must choose the error for a broken rule.
 
 use bytes::Bytes;
-use tokio_tungstenite::tungstenite::protocol::{
-    Role,
-    frame::coding::{Data, OpCode},
-};
-use zcomm_xray::{FrameHeader, Piece, Splitter};
+use tokio_tungstenite::tungstenite::protocol::Role;
+use zcomm_xray::WholeFrame;
 
 use crate::{
-    protocol::message::{Message, Text},
+    protocol::{
+        framed::{BINARY, TEXT},
+        message::{Message, Text},
+    },
     wire::spare::Kind,
 };
 
-/// A frame that has arrived, from its first byte to its last.
-pub(crate) struct WholeFrame<'a> {
-    header: FrameHeader,
-    payload: &'a [u8],
-}
-
-impl WholeFrame<'_> {
-    /// Finds the frame at the front of `bytes`. `None` if some of its bytes are missing.
-    pub(crate) fn find(bytes: &[u8]) -> Option<WholeFrame<'_>> {
-        let mut rest = bytes;
-        let Some(Piece::Header(header)) = Splitter::default().next(&mut rest) else {
-            return None;
-        };
-        let payload = rest.get(..usize::try_from(header.length()).ok()?)?;
-        Some(WholeFrame { header, payload })
+/// Returns the message in a frame. `None` if the codec must read the frame.
+pub(crate) fn message(frame: &WholeFrame<'_>, kind: Kind) -> Option<Message> {
+    // A client masks its frames, and a server does not (RFC 6455 section 5.1).
+    let right_mask = frame.mask.is_some() == (kind.role == Role::Server);
+    if !right_mask || frame.payload.len() > kind.max_message {
+        return None;
     }
-
-    /// The length of the header and the payload (bytes).
-    pub(crate) fn size(&self) -> usize {
-        self.header.as_bytes().len() + self.payload.len()
-    }
-
-    /// The message in this frame. `None` if the codec must read the frame.
-    pub(crate) fn message(&self, kind: Kind) -> Option<Message> {
-        let mask = self.header.mask();
-        // A client masks its frames, and a server does not (RFC 6455 section 5.1).
-        let right_mask = mask.is_some() == (kind.role == Role::Server);
-        let is_plain = self.header.is_message() && self.header.rsv() == [false; 3];
-        if !right_mask || !is_plain || self.payload.len() > kind.max_message {
-            return None;
-        }
-        let payload = unmasked(self.payload, mask.unwrap_or_default());
-        match self.header.opcode() {
-            OpCode::Data(Data::Text) => Some(Message::Text(Text(payload.try_into().ok()?))),
-            _ => Some(Message::Binary(payload)),
-        }
+    let payload = || unmasked(frame.payload, frame.mask.unwrap_or_default());
+    match frame.first_byte {
+        TEXT => Some(Message::Text(Text(payload().try_into().ok()?))),
+        BINARY => Some(Message::Binary(payload())),
+        _ => None,
     }
 }
 
@@ -107,11 +83,11 @@ mod tests {
             let whole = WholeFrame::find(&frame[..end - missing]);
             prop_assert_eq!(whole.is_some(), missing == 0);
             let Some(whole) = whole else { return Ok(()) };
-            prop_assert_eq!(whole.size(), end);
+            prop_assert_eq!(whole.size, end);
             let config = WebSocketConfig::default().max_message_size(Some(kind.max_message));
             let mut codec = WebSocket::from_raw_socket(Cursor::new(frame.clone()), role, Some(config));
             let read = codec.read();
-            match whole.message(kind) {
+            match message(&whole, kind) {
                 Some(message) => prop_assert_eq!(tungstenite::Message::from(message), read.unwrap()),
                 None => prop_assert!(!matches!(read, Ok(message) if message.is_text() || message.is_binary())),
             }

@@ -29,5 +29,5 @@ pub use tap::Tap;
 pub use zcomm_xray::{
     Accept, BrokenRule, CLOSE_CODES, Close, CloseCode, Decoder, Direction, Event, EventKind, Frame,
     FrameHeader, Head, HeadEnd, Header, Joined, Piece, Splitter, accept_key, gap, is_visible,
-    pictured,
+    pictured, status_code,
 };

@@ -8,9 +8,9 @@
 //! the connection says which page this is. Until the server has read the request, the tap
 //! keeps the first events. So the page can show the connection from its first byte.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{borrow::Cow, net::SocketAddr, time::Duration};
 
-use crate::xray::printer::Xray;
+use crate::{text::hidden::hidden, xray::printer::Xray};
 use zcomm_xray::{Decoder, Direction, Event, EventKind};
 
 /// The number of events kept for the page. These events include the request and the response.
@@ -103,7 +103,7 @@ impl Tap {
             false => self.decoder.follow(from, bytes),
             true => {
                 // `may_show` has counted only one event. But these bytes may contain thousands
-                // of events, so call it again for every other event.
+                // of events, so call `may_show` again for each of the other events.
                 let (mut paid, mut hidden) = (true, 0);
                 let on_event = &mut |event| {
                     let may_show =
@@ -154,7 +154,13 @@ impl Tap {
 }
 
 impl Output {
-    fn show(&mut self, event: Event) {
+    fn show(&mut self, mut event: Event) {
+        // Hide tokens before an output cuts a text: the start of a token would stay at the cut.
+        event.replace_texts(|text| {
+            if let Cow::Owned(shown) = hidden(text) {
+                *text = shown;
+            }
+        });
         match &mut self.page {
             PageView::Closed => {}
             PageView::Undecided(kept) if kept.len() < KEPT_EVENTS => kept.push(event.clone()),

@@ -622,8 +622,7 @@ fn a_recording_has_no_secret_and_no_body() {
     }
 }
 
-/// Each row has a request, and the shown value of the first header. For the first row, an older
-/// version showed a wrong length in the recording. A random test found this error.
+/// Each row has a request, and the shown value of the first header.
 #[test]
 fn a_recording_shows_the_same_of_lines_that_are_hidden() {
     for (request, shown) in [
@@ -648,7 +647,7 @@ fn a_recording_shows_the_same_of_lines_that_are_hidden() {
     }
 }
 
-/// Generates random bytes, which are seldom a head, or the parts of a head in random order.
+/// Generates random bytes, or the parts of a head in random order.
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     let parts: &[&[u8]] = &[
         b"\n",
@@ -785,7 +784,7 @@ proptest! {
     // Random heads seldom have a line of each kind, so this test needs many cases.
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Bytes in pieces of any size: a recording gives the same events as the connection.
+    /// A recording gives the same events as the connection, for pieces of any size.
     #[test]
     fn a_recording_shows_the_same(
         begin in prop::sample::select(vec![

@@ -135,10 +135,12 @@ fn payload_to(text: &mut String, frame: &Frame) {
 
 /// Returns the text of a text frame, or of a ping or pong that contains text. Otherwise `None`.
 fn readable(frame: &Frame) -> Option<&str> {
-    let text = text_at_start(&frame.unmasked);
-    let whole = text.len() == frame.unmasked.len();
-    let control = frame.is_control() && frame.close.is_none() && whole;
-    (!text.is_empty() && (frame.text.is_some() || control)).then_some(text)
+    let text = frame.text.as_deref().or_else(|| {
+        let text = text_at_start(&frame.unmasked);
+        let whole = text.len() == frame.unmasked.len();
+        (frame.is_control() && frame.close.is_none() && whole).then_some(text)
+    });
+    text.filter(|text| !text.is_empty())
 }
 
 /// Adds the lines after the payload, such as the number of missing bytes or the close code.

@@ -150,7 +150,7 @@ fn head_to(text: &mut String, head: &Head, paint: Paint) {
             accept_to(text, accept, paint);
         }
     }
-    // The response has no Sec-WebSocket-Accept: show the value that it should have.
+    // The response has no Sec-WebSocket-Accept: show the right value of this header.
     if let Some(accept) = accept {
         accept_to(text, accept, paint);
     }
@@ -160,6 +160,7 @@ fn head_to(text: &mut String, head: &Head, paint: Paint) {
 }
 
 fn remark_to(text: &mut String, remark: &str, paint: Paint) {
+    let remark = pictured(remark, LINE + 10);
     let remark = paint.with(Paint::FAINT, &format!("- {remark}"));
     line_to(text, &format!("       {remark}"));
 }

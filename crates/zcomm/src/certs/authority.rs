@@ -38,7 +38,7 @@ pub(super) fn kept(
     let ca = DevelopmentCa::from_pem(&pair)
         .map_err(|error| PemError::new(&files.ca, error).with_help(&help))?;
     // The errors below tell the user to make a new authority. The new authority needs the hosts of
-    // the old authority, and the hosts that the old authority may not sign for.
+    // the old authority, and the requested hosts that the old authority may not sign for.
     let mut all = ca.hosts().split_off(LOOPBACK_NAMES.len());
     all.extend(hosts.iter().filter(|host| !ca.may_sign_for(host)).cloned());
     let refuse =

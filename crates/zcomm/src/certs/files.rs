@@ -72,8 +72,8 @@ impl Files {
     }
 
     /// Replaces the certificate of the servers, and the authority if `ca` contains a new
-    /// authority. All new files are written before an old file is replaced, so a full disk changes
-    /// no old file.
+    /// authority. All new files are written before an old file is replaced. So if the disk is
+    /// full, no old file changes.
     pub(super) fn replace(&self, ca: Option<&PemPair>, leaf: &PemPair) -> Result<(), PemError> {
         let ca = ca.map(|ca| self.write(ca)).transpose()?;
         let leaf = self.write(leaf)?;

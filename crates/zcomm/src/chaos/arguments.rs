@@ -94,8 +94,8 @@ impl FaultOptions {
 }
 
 /// Returns the words of an argument. A user may put the words of a fault into quotes:
-/// `--reset-after "3 frames"`. This argument ends with a word of `last`. Any other argument is
-/// one word, so that an error shows the whole argument.
+/// `--reset-after "3 frames"`. So an argument that ends with a word of `last` is split at its
+/// spaces. Any other argument is not split, so that an error shows the whole argument.
 fn words_of(argument: &str) -> Vec<&str> {
     let last = ["frame", "frames", "to-server", "to-client", "both"];
     match last.iter().any(|last| argument.ends_with(last)) {

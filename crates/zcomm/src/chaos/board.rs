@@ -14,13 +14,13 @@ use super::{
     teller::{Line, Teller},
 };
 
-/// The current faults, and how often the user has reset or cut all connections.
+/// The current faults, and how often the user has reset or cut the connections.
 #[derive(Clone, Default)]
 pub(super) struct Controls {
     pub(super) faults: Faults,
-    /// The number of times that the user has reset all connections.
+    /// The number of times that the user has reset the connections.
     pub(super) resets: u64,
-    /// The number of times that the user has cut all connections.
+    /// The number of times that the user has cut the connections.
     pub(super) cuts: u64,
 }
 
@@ -47,6 +47,17 @@ impl Scope {
         let first = self.first.is_none_or(|first| number <= first);
         let every = self.every.is_none_or(|every| number.is_multiple_of(every));
         first && every
+    }
+
+    /// The options that select the connections, after ` of `. Empty if faults apply to all.
+    fn of_options(&self) -> String {
+        let option = |name, value: Option<u64>| value.map(|value| format!("{name} {value}"));
+        let options = [option("--first", self.first), option("--every", self.every)];
+        let options: Vec<_> = options.into_iter().flatten().collect();
+        match options.is_empty() {
+            true => String::new(),
+            false => format!(" of {}", options.join(" ")),
+        }
     }
 
     /// Returns how many connections may be broken or corrupted; `u64::MAX` means no limit.
@@ -137,11 +148,12 @@ impl Board {
             }
             Command::Reset => {
                 self.change(|controls| controls.resets += 1);
-                Some("RESET all connections".to_owned())
+                Some(format!("RESET all connections{}", self.scope.of_options()))
             }
             Command::Cut => {
                 self.change(|controls| controls.cuts += 1);
-                Some("CUT each connection in its next message".to_owned())
+                let of = self.scope.of_options();
+                Some(format!("CUT each connection{of} in its next message"))
             }
         };
         let done = done.map_or_else(String::new, |done| format!("{done} | "));
@@ -177,7 +189,6 @@ impl Board {
         self.print(Line::Status(line));
     }
 
-    /// Prints an event of a connection.
     pub(super) fn report(&self, number: u64, event: String) {
         self.print(Line::Event { number, event });
     }
@@ -245,6 +256,8 @@ mod tests {
         };
         let hits: Vec<bool> = (1..=6).map(hit).collect();
         assert_eq!(hits, [false, true, false, true, false, false]);
+        assert_eq!(scope.of_options(), " of --first 4 --every 2");
+        assert_eq!(Scope::default().of_options(), "");
     }
 
     #[test]

@@ -17,7 +17,6 @@ pub(super) const AFTER_FAULTS: usize = 1;
 /// The first word of each printed X-ray line, by the index of its decoder.
 const LABELS: [&str; 2] = ["in: ", "out:"];
 
-/// One connection through the proxy.
 pub(super) struct ProxiedConnection<'a> {
     pub(super) board: &'a Board,
     pub(super) number: u64,
@@ -66,7 +65,6 @@ impl<'a> ProxiedConnection<'a> {
         self.activity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Prints an event of this connection.
     pub(super) fn report(&self, event: String) {
         self.board.report(self.number, event);
     }

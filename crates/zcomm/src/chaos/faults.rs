@@ -165,7 +165,6 @@ fn number(text: &str) -> Result<u64, InputError> {
     }
 }
 
-/// The value of a fault.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Value {
     None,

@@ -81,7 +81,7 @@ impl FrameFinder {
             State::Waiting => {
                 self.state = match upgraded.load(Relaxed) {
                     true => State::Frames(Splitter::default()),
-                    // The client sends more HTTP, or frames before the server's 101.
+                    // These bytes are more HTTP, or frames that came before the server's 101.
                     false => State::Raw,
                 };
                 self.next(bytes, upgraded)

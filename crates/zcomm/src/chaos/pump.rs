@@ -4,7 +4,7 @@
 //! client ──read──▶ frames ──faults──▶ queue (latency, bandwidth) ──write──▶ server
 //! ```
 //!
-//! The end of a direction also goes through the queue, after all earlier bytes.
+//! When the sender closes its stream, this end also waits in the queue, after all earlier bytes.
 //!
 //! A blackhole only stops writing. The proxy still reads until the queue is full, and TCP on
 //! this machine acknowledges the bytes. So the sender sees no error. For this reason, a half-open

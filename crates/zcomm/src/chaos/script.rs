@@ -29,7 +29,6 @@ const MAX_STEPS: usize = 1000;
 pub(super) struct Script(VecDeque<(Duration, Command)>);
 
 impl Script {
-    /// Reads a script file.
     pub(super) fn read(file: &Path) -> Result<Script, InputError> {
         let name = shown_path(file);
         let unreadable = |why: &dyn std::fmt::Display| {

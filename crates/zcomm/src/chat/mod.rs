@@ -3,9 +3,9 @@
 //! Plain text is sent to the room. A line that begins with `/` is a command. The messages of
 //! other people appear above the line that the user is typing.
 //!
-//! After a broken connection, the client reconnects. Then the client sends each message again
-//! that the server has not confirmed. It also shows the messages that it missed, and reports
-//! lost messages.
+//! After a broken connection, the client reconnects. Then the client again sends each message
+//! that the server has not confirmed. The client also shows the messages that it missed, and
+//! reports lost messages.
 //!
 //! With input from a pipe, the program first joins the room. Then it handles each line like a
 //! typed line. After the last line, the program waits for the answers of the server, and ends

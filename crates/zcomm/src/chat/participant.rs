@@ -29,8 +29,8 @@ const CONFIRMATION: Duration = Duration::from_secs(15);
 /// A chat server sends a welcome at once. After this time, a note says that the welcome is
 /// missing.
 const WELCOME: Duration = Duration::from_millis(300);
-/// Before the client reads a pipe, it waits at most this long for the first room. Commands need
-/// the list of people in this room.
+/// Before the client reads its input from a pipe, it waits until it has joined the first room, at
+/// most this long. Commands need the list of people in this room.
 const JOINED: Duration = Duration::from_secs(5);
 /// At most this number of characters of an unknown message are shown.
 const SHOWN: usize = 200;
@@ -52,7 +52,7 @@ pub(super) struct Participant {
     /// When to print a note that the welcome is missing. `None` after the note, after the
     /// welcome, and without a connection.
     welcome_due: Option<Instant>,
-    /// What the user can do about the reason why the last connection ended.
+    /// What the user can do after the end of the last connection.
     advice: Option<&'static str>,
     /// The client does not read the input before this time.
     read_at: Instant,
@@ -175,7 +175,7 @@ impl Participant {
         }
     }
 
-    /// Counts a message that the server will answer once.
+    /// Counts a message to which the server sends one answer.
     fn asked(&mut self) {
         self.answers.iter_mut().for_each(Answers::sent);
     }

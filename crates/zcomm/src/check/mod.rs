@@ -49,7 +49,7 @@ use std::{fs, io, path::Path, process::ExitCode, sync::Arc, time::Duration};
 use zcomm_core::{ConnectOptions, StopSignals, shown_path};
 
 use crate::{
-    shared::{failure::Failure, text::print},
+    shared::{failure::Failure, print::print_json, text::print},
     stress::first_public,
 };
 pub(crate) use actor::{Actor, Heard, Opened};
@@ -82,10 +82,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(file) = &arguments.junit {
         write_file(file, &report::to_junit(&outcomes, &context))?;
     }
-    print(match arguments.json {
-        true => report::to_json(&outcomes, &context),
-        false => report::to_text(&outcomes, &context),
-    })?;
+    match arguments.json {
+        true => print_json(report::to_json(&outcomes, &context))?,
+        false => print(report::to_text(&outcomes, &context))?,
+    }
     Ok(Score::of(&outcomes).exit_code())
 }
 

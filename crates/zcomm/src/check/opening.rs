@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use data_encoding::BASE64;
 use tokio::time::Instant;
-use zcomm_core::xray::{Event, EventKind, Head};
+use zcomm_core::xray::{Event, EventKind, Head, status_code};
 
 use super::{
     case::{Answer, HeaderRule},
@@ -28,7 +28,7 @@ pub(super) async fn answer(link: &mut Link, limit: Duration) -> Came {
     loop {
         match link.next(until).await {
             Next::Event(event) => match &event.kind {
-                EventKind::Response(head) => match status(head) {
+                EventKind::Response(head) => match status_code(head.line.as_bytes()) {
                     Some(100 | 102..200) => {}
                     Some(status) => return Came::Head(status, Box::new(head.clone()), event),
                     None => return Came::Other(event),
@@ -39,10 +39,6 @@ pub(super) async fn answer(link: &mut Link, limit: Duration) -> Came {
             Next::Late => return Came::Late,
         }
     }
-}
-
-fn status(head: &Head) -> Option<u16> {
-    head.line.split(' ').nth(1)?.parse().ok()
 }
 
 /// Compares what came back with the accepted answer.

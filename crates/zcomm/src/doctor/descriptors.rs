@@ -4,7 +4,7 @@
 //! this limit to the hard limit. The servers of this course raise the limit. Other programs,
 //! such as a browser test or another load test, keep the soft limit.
 
-use zcomm_core::OTHER_DESCRIPTORS;
+use zcomm_core::most_connections;
 
 use super::{
     finding::{Finding, ok, warning},
@@ -38,9 +38,8 @@ fn judge(soft: Option<u64>, hard: Option<u64>, wanted: usize) -> Finding {
         (Some(soft), Some(hard)) if soft < hard => format!("{soft} (a server raises it to {hard})"),
         (_, Some(hard)) => hard.to_string(),
     };
-    let clients = hard
-        .unwrap_or_default()
-        .saturating_sub(OTHER_DESCRIPTORS as u64);
+    let clients = usize::try_from(hard.unwrap_or_default())
+        .map_or(u64::MAX, |hard| most_connections(hard) as u64);
     let enough = format!("{limits}: enough for {}", counted(clients, "client"));
     if clients >= wanted as u64 {
         return ok(format!("{enough} (ulimit -Hn)"));
@@ -71,6 +70,7 @@ mod tests {
                 Verdict::Warning,
                 "999 clients, but the settings allow 1000",
             ),
+            (Some(256), 1000, Verdict::Warning, "137 clients"),
             (Some(5), 1000, Verdict::Warning, "0 clients"),
             (None, 1000, Verdict::Ok, "without limit"),
         ] {

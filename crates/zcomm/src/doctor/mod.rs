@@ -35,7 +35,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::shared::{failure::Failure, text::print, values::server_port};
+use crate::shared::{failure::Failure, print::print_json, text::print, values::server_port};
 use finding::{Finding, Report, warning};
 use situation::Situation;
 
@@ -85,10 +85,10 @@ const CHECKS: [(&str, Check); 9] = [
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let report = examine(Situation::new(arguments.port));
-    print(match arguments.json {
-        true => report.json(),
-        false => report.text(),
-    })?;
+    match arguments.json {
+        true => print_json(report.json())?,
+        false => print(report.text())?,
+    }
     Ok(ExitCode::from(u8::from(report.has_errors())))
 }
 

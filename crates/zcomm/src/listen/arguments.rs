@@ -28,7 +28,8 @@ with the number of its client. A pipe gets the message alone, or the number with
 With --exec, a line of more than WEBSOCKET_MAX_MESSAGE_BYTES is sent in parts.
 
 A line waits until every client has space for it. A client that takes less than
-64 KiB in 5 s is closed. The settings of the lessons apply, and an option wins
+64 KiB in 5 s is closed. A stop first sends the lines that wait, for at most
+3 s. The settings of the lessons apply, and an option wins
 over its setting: WEBSOCKET_RATE_LIMIT, WEBSOCKET_MAX_MESSAGE_BYTES,
 WEBSOCKET_ALLOWED_ORIGINS and the others. Clients connect to / or /ws.
 

@@ -72,7 +72,7 @@ impl Audience {
     }
 
     /// Closes the queues, but the clients still get the waiting lines. Waits until every client
-    /// has left.
+    /// has left or has all lines.
     pub(super) async fn end(&self) {
         *self.queues() = None;
         self.count

@@ -1,6 +1,6 @@
 //! The conversation with one client.
 
-use std::{process::ExitStatus, sync::Arc, time::Duration};
+use std::{future::pending, process::ExitStatus, sync::Arc, time::Duration};
 
 use tokio::{
     sync::oneshot,
@@ -49,7 +49,7 @@ impl Service {
         self.out.opened(connection.info()).await;
         let done = match &self.reply {
             Reply::Exec(exec) => self.start(exec, &mut connection, &mut seat).await,
-            _ => self.talk(&mut connection, &mut seat).await,
+            _ => self.talk(&mut connection, seat).await,
         };
         match done {
             Ok(()) | Err(Error::Closed) => {}
@@ -62,7 +62,7 @@ impl Service {
                 connection.close(CloseReason::SERVER_ERROR, "Internal error");
             }
         }
-        // If the connection is still open, the input has ended, so the server stops.
+        // If the connection is still open, the input of a process has ended, so the server stops.
         connection.close(CloseReason::GOING_AWAY, "Server shutting down");
         if let Ok(end) = ended.try_recv() {
             self.out.closed(connection.info(), &end).await;
@@ -70,9 +70,10 @@ impl Service {
         Ok(())
     }
 
-    /// Prints the messages of a client, and sends the lines of the input to the client. Returns
-    /// when the connection or the input has ended.
-    async fn talk(&self, connection: &mut Connection, seat: &mut Seat) -> Result<()> {
+    /// Prints the messages of a client, and sends the lines of the input to the client. Drops the
+    /// seat when the client has all lines. Returns when the connection has ended.
+    async fn talk(&self, connection: &mut Connection, seat: Seat) -> Result<()> {
+        let mut seat = Some(seat);
         loop {
             tokio::select! {
                 message = connection.recv() => {
@@ -86,9 +87,12 @@ impl Service {
                         Reply::Nothing | Reply::Exec(_) => {}
                     }
                 }
-                line = seat.next() => match line {
+                line = next_line(&mut seat) => match line {
                     Some(line) => connection.send(line).await?,
-                    None => return Ok(()),
+                    None => {
+                        connection.flush().await?;
+                        seat = None;
+                    }
                 },
             }
         }
@@ -121,8 +125,8 @@ impl Service {
         seat: &mut Seat,
         process: &mut Process,
     ) -> Result<Option<ExitStatus>> {
-        // A message that waits for space in the queue of the process, and the end of its time
-        // limit.
+        // A message that waits for space in the queue of the process, and the time at which this
+        // wait ends.
         let mut waiting: Option<(Vec<u8>, Instant)> = None;
         loop {
             let late = waiting.as_ref().map(|(_, late)| *late);
@@ -141,7 +145,10 @@ impl Service {
                 Some(line) = process.lines.recv() => connection.send(message(line)).await?,
                 line = seat.next() => match line {
                     Some(line) => connection.send(line).await?,
-                    None => return Ok(None),
+                    None => {
+                        connection.flush().await?;
+                        return Ok(None);
+                    }
                 },
                 () = until(late) => {
                     connection.close(CloseReason::SERVER_ERROR, "The process does not read");
@@ -150,11 +157,19 @@ impl Service {
                 status = process.child.wait() => return Ok(Some(status?)),
             }
             if waiting.is_some() {
-                // While a message waits, this loop does not call `recv`. Only `recv` flushes
-                // by itself.
+                // While a message waits, this loop does not call `recv`, which also flushes. So
+                // flush here.
                 connection.flush().await?;
             }
         }
+    }
+}
+
+/// Waits for the next line. Waits for ever if there is no seat.
+async fn next_line(seat: &mut Option<Seat>) -> Option<Message> {
+    match seat {
+        Some(seat) => seat.next().await,
+        None => pending().await,
     }
 }
 

@@ -46,8 +46,11 @@ use crate::shared::{
 const PROMPT: &str = "> ";
 /// The limit for one line of the input (bytes).
 const MAX_LINE: usize = 16 * 1024 * 1024;
-/// After Ctrl-D, the time limit to send the last lines to the clients.
-const LAST_LINES: Duration = Duration::from_secs(5);
+/// The time limit to send the last lines to the clients, before the server stops.
+const LAST_LINES: Duration = Duration::from_secs(3);
+/// The time limit to close the connections, after the last lines. Both limits together are the 5 s
+/// of every server of the course.
+const STOP: Duration = Duration::from_secs(2);
 /// The time limit to print the last messages.
 const LAST_MESSAGES: Duration = Duration::from_secs(1);
 
@@ -76,7 +79,8 @@ async fn serve(
     notes: Notes,
 ) -> Result<ExitCode, Failure> {
     let mut signals = StopSignals::new()?;
-    let setup = Setup::read(arguments, &notes)?;
+    let mut setup = Setup::read(arguments, &notes)?;
+    setup.config.stop_timeout = STOP;
     // A server of this course sends only messages of at most this size (bytes).
     let max_message = 64 * 1024 + 2 * setup.config.max_message_bytes;
     let reply = reply(arguments, max_message);
@@ -97,16 +101,21 @@ async fn serve(
         let service = Arc::clone(&service);
         move |connection| Arc::clone(&service).serve(connection)
     };
-    let mut running = tokio::spawn(server.run(handler, async { drop(stopped.await) }));
+    let running = tokio::spawn(server.run(handler, async { drop(stopped.await) }));
     let ended = tokio::select! {
         code = signals.next() => Ok(ExitCode::from(code)),
         fed = feed(&service, console, max_message) => fed,
         Some(error) = failed.recv() => output_failed(error),
     };
-    drop(stop);
-    tokio::select! {
+    let stopped = async {
+        // Ignore a timeout: the clients that keep up have all lines.
+        timeout(LAST_LINES, service.audience.end()).await.ok();
+        drop(stop);
         // Ignore an error: it can only be a panic, and the panic has printed its message.
-        _ = &mut running => {}
+        running.await.ok();
+    };
+    tokio::select! {
+        () = stopped => {}
         // After a second signal, do not wait for the clients.
         _ = signals.next() => {}
     }
@@ -173,8 +182,6 @@ async fn feed(
         }
     }
     if terminal {
-        // Ignore a timeout, because the server then closes all connections.
-        timeout(LAST_LINES, service.audience.end()).await.ok();
         return Ok(ExitCode::SUCCESS);
     }
     let line = "the input has ended; the server keeps running, Ctrl-C stops it";

@@ -25,7 +25,6 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    /// Reads the settings and the options.
     pub(super) fn read(arguments: &Arguments, notes: &Notes) -> Result<Setup, Failure> {
         let mut config = Config::from_env_over(Config {
             announce: false,
@@ -88,7 +87,6 @@ impl Setup {
     }
 }
 
-/// Reads the token from the options.
 fn token(arguments: &Arguments) -> Result<Option<Token>, Failure> {
     let text = match &arguments.token_file {
         Some(file) => Some(token_in(file)?),
@@ -106,7 +104,7 @@ fn token(arguments: &Arguments) -> Result<Option<Token>, Failure> {
 }
 
 /// Reads the files of `--cert` and `--key`. For `--tls`, reads the files of `zcomm certs` if the
-/// settings contain no certificate. Otherwise returns `None`.
+/// settings contain no certificate. Returns `None` in all other cases.
 fn identity(
     arguments: &Arguments,
     config: &Config,

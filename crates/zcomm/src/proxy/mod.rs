@@ -56,7 +56,6 @@ const PAGE: Duration = Duration::from_secs(2);
 /// The time limit for the other side to read the last bytes and close.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// A proxy that listens for clients.
 pub(crate) struct Proxy {
     listener: TcpListener,
     addr: SocketAddr,

@@ -20,9 +20,7 @@ pub(crate) enum Patience {
     /// Wait until each sent message has an answer, and then until no message arrives for a
     /// second.
     Answers,
-    /// Wait for this time.
     Exactly(Duration),
-    /// Wait without a time limit.
     Forever,
 }
 

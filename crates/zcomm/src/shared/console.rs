@@ -1,7 +1,7 @@
 //! The input of a subcommand, and the output above the line that the user types.
 //!
 //! At a terminal, one thread runs the line editor, which waits for keys. Another thread, a
-//! [`BackgroundWriter`], prints lines through the editor: the editor removes the half-typed line,
+//! [`BackgroundWriter`], prints lines through the editor. The editor removes the half-typed line,
 //! prints the new line, and restores the half-typed line. Neither thread can block the
 //! subcommand.
 //!

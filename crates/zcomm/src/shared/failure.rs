@@ -54,7 +54,6 @@ impl Failure {
         &self.what
     }
 
-    /// Returns the failure as JSON.
     pub(crate) fn json(&self) -> Value {
         json!({ "type": "error", "error": self.what, "help": self.help })
     }

@@ -34,7 +34,7 @@ pub(crate) struct Handshake {
     protocols: Vec<String>,
 
     /// Send this token as `Authorization: Bearer`; it stays in your shell's history
-    // A script that gives an unset variable as the token must not connect without a token.
+    // The parser refuses an empty token: a script may pass a variable that is not set.
     #[arg(long, value_parser = token)]
     token: Option<String>,
 

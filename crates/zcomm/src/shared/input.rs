@@ -19,7 +19,7 @@ use zcomm_core::{Error, shown_path};
 
 /// At most this number of lines wait in the channel.
 const LINES: usize = 16;
-/// Without an editor, Linux cuts a typed line at this size (bytes).
+/// If the program does not use the line editor, Linux cuts a typed line at this size (bytes).
 const TERMINAL_LINE: usize = 4095;
 
 /// A part of the input.

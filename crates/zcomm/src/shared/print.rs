@@ -6,7 +6,10 @@
 //!
 //! A pipe gets the message unchanged, because the next program needs the original.
 
-use std::fmt::Write;
+use std::{
+    fmt::Write,
+    io::{self, IsTerminal},
+};
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
@@ -15,7 +18,7 @@ use zcomm_core::{
     xray::{is_visible, pictured},
 };
 
-use super::text::counted;
+use super::text::{counted, print};
 
 /// At most this number of bytes of a payload are shown, as hex digits.
 const SHOWN_BYTES: usize = 64;
@@ -47,13 +50,25 @@ pub(crate) fn for_a_terminal(message: &Message, most: usize) -> String {
 /// Returns a JSON object as one line. For a terminal, an escape such as `\u001b` replaces each
 /// invisible character.
 pub(crate) fn json_line(event: &Value, terminal: bool) -> String {
-    let line = event.to_string();
-    if !terminal || line.chars().all(is_visible) {
-        return line;
+    escaped(event.to_string(), terminal)
+}
+
+/// Prints a report in JSON on stdout. serde_json escapes only the control characters before the
+/// space, and others such as DEL can control a terminal, too.
+pub(crate) fn print_json(report: String) -> io::Result<()> {
+    print(escaped(report, io::stdout().is_terminal()))
+}
+
+/// Returns JSON text. For a terminal, an escape replaces each invisible character, except the line
+/// ends.
+fn escaped(json: String, terminal: bool) -> String {
+    let is_plain = |c: char| is_visible(c) || c == '\n';
+    if !terminal || json.chars().all(is_plain) {
+        return json;
     }
     let mut escaped = String::new();
-    for c in line.chars() {
-        if is_visible(c) {
+    for c in json.chars() {
+        if is_plain(c) {
             escaped.push(c);
             continue;
         }
@@ -83,8 +98,8 @@ pub(crate) fn end(end: &End) -> Value {
     let close = |by: &str, why: &CloseReason| {
         let mut object =
             json!({ "type": "close", "by": by, "code": why.code(), "reason": why.reason() });
-        // A Close frame without a code has code 1005 here. This member shows that the frame
-        // contained a forbidden code, for example 1005.
+        // A Close frame without a code has code 1005 here. So the member `forbidden` marks a
+        // frame that contained a forbidden code, for example 1005.
         if why.is_forbidden() {
             object["forbidden"] = json!(true);
         }
@@ -167,5 +182,10 @@ mod tests {
         );
         assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), event);
         assert!(json_line(&event, false).contains("\u{9b}31m\u{202e}"));
+        let lines = format!("{event:#}\n");
+        let shown = escaped(lines.clone(), true);
+        assert_eq!(shown.lines().count(), lines.lines().count());
+        assert!(shown.lines().all(|line| line.chars().all(is_visible)));
+        assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), event);
     }
 }

@@ -14,7 +14,6 @@ use super::{
     tally::Tally,
 };
 
-/// One connection of the load.
 pub(super) struct Client {
     pub(super) run: Arc<Run>,
     pub(super) number: usize,

@@ -43,8 +43,8 @@ impl Deliveries {
         }
     }
 
-    /// Starts to count the subscribers of a message. Must be called before the message is
-    /// sent, because a subscriber may receive the message at once.
+    /// Starts to count the subscribers that receive a message. Call this function before the
+    /// message is sent, because a subscriber may receive the message at once.
     pub(super) fn start(&self, number: u64) {
         if let Some(slot) = self.slot(number) {
             slot.store(number << COUNT_BITS, Release);

@@ -12,7 +12,6 @@ use zcomm_core::{ConnectError, End, Error};
 /// "other".
 const MAX_KINDS: usize = 20;
 
-/// Failures, counted by kind.
 #[derive(Default)]
 pub(super) struct Failures(BTreeMap<String, Failure>);
 
@@ -68,7 +67,6 @@ impl Failures {
         self.0.is_empty()
     }
 
-    /// The number of failures of all kinds.
     pub(super) fn total(&self) -> u64 {
         self.0.values().map(|failure| failure.count).sum()
     }

@@ -59,7 +59,7 @@ use zcomm_core::{ConnectOptions, Error, shown_path};
 
 use self::run::Run;
 pub(crate) use self::{addresses::first_public, arguments::Arguments};
-use crate::shared::{failure::Failure, text::print};
+use crate::shared::{failure::Failure, print::print_json, text::print};
 
 const HOW_TO_WRITE: &str = "--csv and --html name a file in a folder that exists and is yours";
 
@@ -77,12 +77,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     let run = Arc::new(Run::new(arguments.plan.clone(), options));
     let report = load::measure(&run).await?;
-    let text = match arguments.json {
-        true => format!("{}\n", report.json()),
-        false => report.text(),
-    };
     // Print the report before writing files, so that a full disk does not lose the results.
-    let printed = print(text);
+    let printed = match arguments.json {
+        true => print_json(format!("{}\n", report.json())),
+        false => print(report.text()),
+    };
     if let Some(file) = &arguments.csv {
         written(file, csv::append(file, &report))?;
     }

@@ -5,7 +5,7 @@ use crate::shared::{run::INTERRUPTED, text::counted};
 
 /// The tool may have limited the results if its threads were busy for this share of the time.
 const BUSY: f64 = 0.85;
-/// If the tool used more CPU time than the server, this smaller share is enough.
+/// If the tool used more CPU time than the server, this smaller share is enough for a note.
 const BUSIER: f64 = 0.5;
 /// If 1 % of the messages left later than this, an open loop did not keep its schedule
 /// (nanoseconds).

@@ -20,7 +20,6 @@ impl Span {
         (self.begin..self.end).contains(&time)
     }
 
-    /// Returns the length in seconds.
     pub(super) fn seconds(self) -> f64 {
         self.end.saturating_sub(self.begin) as f64 / 1e9
     }

@@ -8,7 +8,7 @@
 //!
 //! There are two ways to count. *Throughput* counts every message that was sent or arrived during
 //! the measurement. *Loss and latency* count the messages that should have left during the
-//! measurement, even if these messages come back after it.
+//! measurement, even if these messages come back after the measurement.
 
 use hdrhistogram::{Counter, Histogram};
 

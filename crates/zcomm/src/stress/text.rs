@@ -55,7 +55,6 @@ impl Report {
         rows
     }
 
-    /// Returns the rows about the server.
     fn server_rows(&self, server: &Server) -> [Row; 3] {
         let cores = self.server_cores;
         let cpu = match self.server_cpu_each() {

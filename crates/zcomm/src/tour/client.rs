@@ -71,8 +71,8 @@ impl Client {
     /// kept messages, then waits for new messages.
     pub(super) async fn receive(&mut self, expected: &Value) -> Result<String, Missed> {
         let until = Instant::now() + PATIENCE;
-        // An error from the server that is not expected also ends the wait: after this error,
-        // the expected message will not arrive.
+        // An unexpected error message also ends the wait: after this error message, the expected
+        // message will not arrive.
         let ends = |message: &Incoming| message.has(expected) || message.value["type"] == "error";
         let mut found = self.received.iter().position(ends);
         loop {

@@ -2,7 +2,6 @@
 //!
 //! An act is only data, so that the story is easy to read. `play` runs the acts.
 
-/// A person of the story.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Person {
     Ada,

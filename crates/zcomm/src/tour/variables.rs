@@ -1,8 +1,8 @@
 //! Values from received messages. The tour sends these values to the server later.
 //!
 //! The values are the names of the people, the session, the position in each log, and the
-//! epoch. The epoch is the name of this run of the room. In the story, a word such as `$epoch`
-//! is replaced by the value with this name.
+//! epoch. The epoch changes when the server makes the room again. In the story, a word such as
+//! `$epoch` is replaced by the value with this name.
 
 use std::collections::BTreeMap;
 

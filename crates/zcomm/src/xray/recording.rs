@@ -16,8 +16,8 @@
 //! an old recording.
 //!
 //! A recording does not contain the data that the X-ray hides. Stars replace the secrets of a
-//! handshake. The body of an HTTP message is left out, and `untold` is the number of these
-//! bytes.
+//! handshake. `untold` is the number of bytes that are left out, such as the body of an HTTP
+//! message.
 //!
 //! WebSocket messages are recorded and may be secret. So only the file's owner can read the
 //! file.

@@ -86,7 +86,6 @@ fn check_format(line: &[u8]) -> Result<Vec<Event>, String> {
     }
 }
 
-/// The state of a replay.
 #[derive(Default)]
 struct Replay {
     sessions: HashMap<u64, Decoder>,
