@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeSet,
     fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::Command,
     sync::Mutex,
@@ -86,6 +87,7 @@ fn complaint(file: &Path, done: &Done) -> Option<String> {
     let line = done.stdout.lines().find(|line| line.starts_with('✗'));
     let right = done.code == Some(code)
         && line.is_some() == (code == 1)
+        && done.stdout.lines().all(|line| line.chars().count() <= 80)
         && failed.is_none_or(|failed| line == Some(failed.as_str()));
     let file = file.display();
     (!right).then(|| format!("{file}: {:?}\n{}{}", done.code, done.stdout, done.stderr))
@@ -276,6 +278,41 @@ fn a_learner_starts_fails_reads_hints_solves_and_resets() {
     assert!(fs::read_to_string(&program).unwrap().contains("TODO"));
     assert!(mine.join("01_hello/main.old").exists());
     assert!(learn(&[]).stdout.starts_with("  01_hello"));
+    fs::remove_dir_all(mine).unwrap();
+}
+
+/// A check of a program that changes while the learner looks at the report.
+#[test]
+fn watch_grades_again_when_the_file_changes() {
+    let Some(python) = peers::installed() else {
+        return;
+    };
+    let mine = outside("watch");
+    let start = [
+        "learn",
+        "start",
+        mine.to_str().unwrap(),
+        "--language",
+        "python",
+    ];
+    assert_eq!(zcomm(Path::new("."), &start).code, Some(0));
+    let mut zcomm = zcomm_command(&mine, &["learn", "watch"]);
+    let mut watch = zcomm.env("PATH", python.parent().unwrap()).spawn().unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut until = |start: &str| {
+        let found = lines.find(|line| line.as_ref().unwrap().starts_with(start));
+        assert!(found.is_some(), "{start}");
+    };
+    until("✗ 1  a client gets Welcome");
+    until("waiting for a change of");
+    let solution = fs::read_to_string(exercises().join("01_hello/solution.py")).unwrap();
+    fs::write(mine.join("01_hello/main.py"), solution).unwrap();
+    until("3 passed: the server is right");
+    until("03_count  Count who is connected");
+    // Then no program runs, which a killed grader could not end.
+    until("waiting for a change of");
+    watch.kill().unwrap();
+    watch.wait().unwrap();
     fs::remove_dir_all(mine).unwrap();
 }
 

@@ -1,8 +1,9 @@
 //! What the lines of a step share: the program, its port, and the actors that are connected.
 
-use std::{collections::BTreeMap, net::TcpListener, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use tokio::{
+    net::TcpSocket,
     sync::oneshot::Receiver,
     time::{Instant, sleep, timeout},
 };
@@ -56,6 +57,8 @@ pub(super) struct Stage<'a> {
     pub(super) actors: BTreeMap<String, Actor>,
     /// The port of a server.
     pub(super) port: u16,
+    /// Keeps the port from other programs until the program listens.
+    reserved: Option<TcpSocket>,
     /// Where a client connects, and the next client that arrives there.
     pub(super) house: Option<(Port, String, Receiver<Arrived>)>,
     /// The time when the last connection ended.
@@ -71,6 +74,7 @@ impl Stage<'_> {
             program: None,
             actors: BTreeMap::new(),
             port: 0,
+            reserved: None,
             house: None,
             ended: Instant::now(),
         }
@@ -78,7 +82,10 @@ impl Stage<'_> {
 
     pub(super) async fn prepare(&mut self, kind: Kind) -> Result<(), But> {
         match kind {
-            Kind::Server => self.port = free_port().map_err(But::from)?,
+            Kind::Server => {
+                let free = free_port().map_err(|error| format!("no free port: {error}"))?;
+                (self.port, self.reserved) = free;
+            }
             Kind::Client => {
                 let port = Port::open().await.map_err(|error| error.to_string())?;
                 let (url, arrives) = port.expect("1");
@@ -145,7 +152,12 @@ impl Stage<'_> {
                 return Ok(opened);
             }
             if timeout(PAUSE, self.program()?.ended()).await.is_ok() {
-                return Err("the program ended".to_owned().into());
+                // Some programs can listen only on a port that is not reserved.
+                if self.reserved.take().is_none() {
+                    return Err("the program ended".to_owned().into());
+                }
+                self.program = None;
+                self.start()?;
             }
             if Instant::now() > until {
                 let (port, limit) = (self.port, START.as_secs());
@@ -209,21 +221,28 @@ impl Stage<'_> {
         }
     }
 
-    /// The last line that the program wrote: on stderr, or on stdout.
+    /// The last line that the program wrote, if it may say what is wrong: on stderr, or the last
+    /// one before its end. A log of what is normal says nothing.
     pub(super) async fn last_line(&mut self) -> Option<String> {
         // The last line of a program that has just ended may still be on its way.
         sleep(PAUSE).await;
-        let program = self.program.as_ref()?;
-        program.last_line().or_else(|| {
+        let program = self.program.as_mut()?;
+        let error = program.last_line().filter(|line| !line.contains(" INFO "));
+        let ended = timeout(PAUSE, program.ended()).await.is_ok();
+        error.or_else(|| {
             let printed = program.printed();
-            printed.lines().last().map(|line| cut(&visible(line)))
+            let mut lines = printed.lines().rev().filter(|_| ended);
+            lines.next().map(|line| cut(&visible(line)))
         })
     }
 }
 
-/// Finds a port that no program uses.
-fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind("127.0.0.1:0");
-    let port = listener.and_then(|listener| Ok(listener.local_addr()?.port()));
-    port.map_err(|error| format!("no free port: {error}"))
+/// Finds a port that no program uses. On Linux, also reserves it: a socket that does not listen
+/// keeps it from all but a program that names it and sets `SO_REUSEADDR`, as most servers do.
+fn free_port() -> io::Result<(u16, Option<TcpSocket>)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(cfg!(target_os = "linux"))?;
+    socket.bind(([127, 0, 0, 1], 0).into())?;
+    let port = socket.local_addr()?.port();
+    Ok((port, cfg!(target_os = "linux").then_some(socket)))
 }

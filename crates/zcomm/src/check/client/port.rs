@@ -28,9 +28,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A client that has sent its request.
 pub(crate) struct Arrived {
-    pub(in crate::check) link: Link,
-    pub(in crate::check) head: Head,
-    pub(in crate::check) request: Box<Event>,
+    pub(crate) link: Link,
+    pub(crate) head: Head,
+    pub(crate) request: Box<Event>,
 }
 
 type Waiting = Arc<Mutex<HashMap<String, oneshot::Sender<Arrived>>>>;
