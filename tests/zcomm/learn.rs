@@ -240,8 +240,8 @@ fn a_learner_starts_fails_reads_hints_solves_and_resets() {
                   ✗ ada gets Welcome\n     but ada got nothing within 2.";
     assert!(done.stdout.starts_with(report), "{}", done.stdout);
     for line in [
-        "  terminal 1  python3 01_hello/main.py\n",
-        "  terminal 2  cargo zcomm connect ws://127.0.0.1:8765/    is ada\n",
+        "  terminal 1        python3 01_hello/main.py\n",
+        "  terminal 2 (ada)  cargo zcomm connect ws://127.0.0.1:8765/\n",
         "\n0 passed, 1 failed, 2 not tried yet\n",
     ] {
         assert!(done.stdout.contains(line), "{}", done.stdout);

@@ -1,4 +1,4 @@
-// ✗ 2  a client that comes back gets what it missed, in order, and then what is new
+// ✗ 2  a client that comes back gets what it missed, in order, then the news
 
 use serde_json::{Value, json};
 use std::process::ExitCode;

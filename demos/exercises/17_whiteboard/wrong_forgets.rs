@@ -1,4 +1,4 @@
-// ✗ 3  a client that connects later gets all lines in their order, and no line twice
+// ✗ 3  a later client gets all lines in their order, and no line twice
 
 use serde_json::{Value, json};
 use std::process::ExitCode;

@@ -52,52 +52,81 @@ pub(super) fn by_hand(
     exercise: &Exercise,
     folder: Option<&Folder>,
 ) -> String {
-    let program = folder.map_or("your program".to_owned(), |folder| {
+    let program = program(exercise, folder);
+    let settings = step.actions.iter().filter_map(|action| match &action.what {
+        What::Set(name, value) => Some(format!("{name}={value} ")),
+        _ => None,
+    });
+    let settings: String = settings.collect();
+    let mut text = "\nThe same by hand:\n".to_owned();
+    match kind {
+        Kind::Server => {
+            if step
+                .actions
+                .iter()
+                .any(|one| matches!(one.what, What::Certificate))
+            {
+                text += "  first             zcomm certs; set the three variables that it prints\n";
+            }
+            text += &terminal(1, "", &format!("{settings}{program}"));
+            let peers = step.actions.iter().filter_map(|action| peer(&action.what));
+            let check = failed.but.case.as_ref().map(|(id, _)| {
+                let line = &step.actions[failed.at].line;
+                let echo = if line.contains("--echo") {
+                    " --echo"
+                } else {
+                    ""
+                };
+                (
+                    String::new(),
+                    format!("zcomm check {ADDRESS}/{echo} --only {id}"),
+                )
+            });
+            for (at, (who, command)) in peers.chain(check).enumerate() {
+                text += &terminal(at + 2, &who, &with_cargo(&command, folder));
+            }
+        }
+        Kind::Client => {
+            text += &terminal(1, "srv", &with_cargo("zcomm listen 8765", folder));
+            let dashes = if program.starts_with("cargo") {
+                " --"
+            } else {
+                ""
+            };
+            text += &terminal(2, "", &format!("{settings}{program}{dashes} {ADDRESS}/"));
+        }
+    }
+    text
+}
+
+/// The command that starts the learner's program.
+fn program(exercise: &Exercise, folder: Option<&Folder>) -> String {
+    folder.map_or("your program".to_owned(), |folder| {
         let file = format!("{}/{}", exercise.name, folder.language.file());
         match folder.language {
             Language::Rust => format!("cargo run --bin {}", exercise.name),
             Language::Python => format!("python3 {file}"),
             Language::JavaScript => format!("node {file}"),
         }
-    });
-    let mut commands = Vec::new();
-    let settings = step.actions.iter().filter_map(|action| match &action.what {
-        What::Set(name, value) => Some(format!("{name}={value} ")),
-        _ => None,
-    });
-    let settings: String = settings.collect();
-    match kind {
-        Kind::Server => {
-            commands.push(format!("{settings}{program}"));
-            commands.extend(step.actions.iter().filter_map(|action| peer(&action.what)));
-            commands.extend(failed.but.case.as_ref().map(|(id, block)| {
-                let echo = if block.contains(" --echo") {
-                    " --echo"
-                } else {
-                    ""
-                };
-                format!("zcomm check {ADDRESS}/{echo} --only {id}")
-            }));
-        }
-        Kind::Client => {
-            commands.push("zcomm listen 8765    and type what the step sends".to_owned());
-            let dashes = if program.starts_with("cargo") {
-                " --"
-            } else {
-                ""
-            };
-            commands.push(format!("{settings}{program}{dashes} {ADDRESS}/"));
-        }
-    }
-    let mut text = "\nThe same by hand:\n".to_owned();
-    for (at, command) in commands.iter().enumerate() {
-        text += &format!("  terminal {}  {}\n", at + 1, with_cargo(command, folder));
-    }
-    text
+    })
 }
 
-/// The command of one actor.
-fn peer(what: &What) -> Option<String> {
+/// One line: the terminal, the actor in it, and the command. A long command is broken.
+fn terminal(number: usize, who: &str, command: &str) -> String {
+    let who = if who.is_empty() {
+        String::new()
+    } else {
+        format!(" ({who})")
+    };
+    let line = format!("  terminal {number}{who:<6}  {command}\n");
+    match line.chars().count() {
+        ..=WIDTH => line,
+        _ => line.replace(" --", " \\\n      --"),
+    }
+}
+
+/// The name and the command of an actor.
+fn peer(what: &What) -> Option<(String, String)> {
     let (What::Connects(who, way) | What::Refused(who, way, _)) = what else {
         return None;
     };
@@ -106,16 +135,15 @@ fn peer(what: &What) -> Option<String> {
     let origin = way.origin.as_ref();
     let origin = origin.map(|origin| format!(" --origin {origin}"));
     let origin = origin.unwrap_or_default();
-    Some(format!(
-        "zcomm connect {quote}{ADDRESS}{path}{quote}{origin}    is {who}"
-    ))
+    let command = format!("zcomm connect {quote}{ADDRESS}{path}{quote}{origin}");
+    Some((who.clone(), command))
 }
 
 /// In a learner's folder, `cargo zcomm` starts the command of the course.
 fn with_cargo(command: &str, folder: Option<&Folder>) -> String {
-    match command.strip_prefix("zcomm ") {
-        Some(rest) if folder.is_some() => format!("cargo zcomm {rest}"),
-        _ => command.to_owned(),
+    match folder {
+        Some(_) => format!("cargo {command}"),
+        None => command.to_owned(),
     }
 }
 
