@@ -253,6 +253,10 @@ fn a_learner_starts_fails_reads_hints_solves_and_resets() {
         assert!(done.stdout.starts_with(&head), "{}", done.stdout);
     }
 
+    let done = learn(&["check", "2"]);
+    let error = "error: 02_progress is not for python\nhelp: zcomm learn lists";
+    assert!(done.stderr.starts_with(error), "{}", done.stderr);
+
     let program = mine.join("01_hello/main.py");
     fs::copy(exercises().join("01_hello/solution.py"), &program).unwrap();
     let done = learn(&["check", "1"]);

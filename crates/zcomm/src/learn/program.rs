@@ -32,13 +32,14 @@ impl Target {
     /// Prepares the learner's file of an exercise. Builds a program in Rust.
     pub(super) fn of(folder: &Folder, exercise: &Exercise) -> Result<Target, Failure> {
         let file = folder.program(exercise);
+        if exercise.starter(folder.language).is_none() {
+            let what = format!("{} is not for {}", exercise.name, folder.language.name());
+            let help = "zcomm learn lists the exercises; - marks those that are only for Rust";
+            return Err(Failure::usage(what, help));
+        }
         if !file.exists() {
-            let language = folder.language.name();
             let what = format!("there is no {}/{}", exercise.name, folder.language.file());
-            let help = format!(
-                "zcomm learn reset {} makes it again; {language}",
-                exercise.name
-            );
+            let help = format!("zcomm learn reset {} makes it again", exercise.name);
             return Err(Failure::usage(what, help));
         }
         let words = match folder.language {

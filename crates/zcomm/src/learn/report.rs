@@ -31,7 +31,7 @@ pub(super) fn failed(number: usize, step: &Step, failed: &Failed) -> String {
         text += &format!("\n{block}");
     }
     if let Some(line) = &failed.last_line {
-        text += &paragraph("     the last line of the program: ", line);
+        text += &paragraph("     the program wrote: ", line);
     }
     text
 }
@@ -119,9 +119,11 @@ fn terminal(number: usize, who: &str, command: &str) -> String {
         format!(" ({who})")
     };
     let line = format!("  terminal {number}{who:<6}  {command}\n");
-    match line.chars().count() {
-        ..=WIDTH => line,
-        _ => line.replace(" --", " \\\n      --"),
+    match line.rsplit_once(" --") {
+        Some((before, option)) if line.chars().count() > WIDTH => {
+            format!("{before} \\\n      --{option}")
+        }
+        _ => line,
     }
 }
 

@@ -221,19 +221,24 @@ impl Stage<'_> {
         }
     }
 
-    /// The last line that the program wrote, if it may say what is wrong: on stderr, or the last
-    /// one before its end. A log of what is normal says nothing.
+    /// The line of the program that may say what is wrong: an error on stderr, the last line there,
+    /// or the last line before its end. A log of what is normal says nothing.
     pub(super) async fn last_line(&mut self) -> Option<String> {
         // The last line of a program that has just ended may still be on its way.
         sleep(PAUSE).await;
         let program = self.program.as_mut()?;
-        let error = program.last_line().filter(|line| !line.contains(" INFO "));
         let ended = timeout(PAUSE, program.ended()).await.is_ok();
-        error.or_else(|| {
-            let printed = program.printed();
-            let mut lines = printed.lines().rev().filter(|_| ended);
-            lines.next().map(|line| cut(&visible(line)))
-        })
+        let (said, printed) = (program.said(), program.printed());
+        let lines: Vec<_> = said
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
+        // Node writes its version after an error, so a line with the word is better than the last.
+        let errors = lines.iter().rev().filter(|line| line.contains("rror"));
+        let last = lines.last().filter(|line| !line.contains(" INFO "));
+        let printed = printed.lines().rev().filter(|_| ended);
+        let mut lines = errors.chain(last).copied().chain(printed);
+        lines.next().map(|line| cut(&visible(line.trim())))
     }
 }
 

@@ -87,8 +87,9 @@ fn checked(path: &Path) -> Result<PathBuf, Failure> {
 /// Puts the starter back, and keeps the learner's program beside it.
 pub(super) fn reset(folder: &mut Folder, exercise: &Exercise) -> Result<(), Failure> {
     let Some(starter) = exercise.starter(folder.language) else {
-        let what = format!("{} has no starter in this language", exercise.name);
-        return Err(Failure::usage(what, "zcomm learn lists the exercises"));
+        let what = format!("{} is not for {}", exercise.name, folder.language.name());
+        let help = "zcomm learn lists the exercises; - marks those that are only for Rust";
+        return Err(Failure::usage(what, help));
     };
     let file = folder.program(exercise);
     if file.exists() {

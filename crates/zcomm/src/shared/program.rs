@@ -80,9 +80,14 @@ impl Program {
         text(&self.printed)
     }
 
+    /// Returns the last lines of stderr.
+    pub(crate) fn said(&self) -> String {
+        text(&self.said)
+    }
+
     /// Returns the last line of stderr, safe to print.
     pub(crate) fn last_line(&self) -> Option<String> {
-        let said = text(&self.said);
+        let said = self.said();
         let line = said.lines().rev().find(|line| !line.trim().is_empty())?;
         Some(cut(&visible(line.trim())))
     }
