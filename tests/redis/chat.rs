@@ -374,17 +374,14 @@ async fn l14_without_redis_people_stay_and_are_told_what_was_not_sent() {
     assert_eq!(ben.hears("chat").await["text"], "void");
 }
 
-/// Ada reconnects with her session and her last position. The server must send a gap message for
-/// the room.
-async fn is_told_a_gap(ada: &Guest, chat: &Demo, epoch: &Value, seen: &str) {
-    let query = |guest: &Guest| {
-        let session = guest.welcome["session"].as_str().unwrap();
-        format!("token={CANARY}&name=Ada&session={session}&direct=0&broadcast=0")
-    };
+/// Reconnects with the session of a guest as soon as the server has a state.
+pub(crate) async fn comes_back(guest: &Guest, chat: &Demo) -> Guest {
+    let name = guest.welcome["name"].as_str().unwrap();
+    let session = guest.welcome["session"].as_str().unwrap();
+    let query = format!("token={CANARY}&name={name}&session={session}&direct=0&broadcast=0");
     let back = async {
         loop {
-            let url = format!("{}?{}", chat.url(), query(ada));
-            let mut client = Client::connect(url).await;
+            let mut client = Client::connect(format!("{}?{query}", chat.url())).await;
             let first: Value = serde_json::from_str(&client.hear_text().await).unwrap();
             if first["type"] == "welcome" {
                 return Guest {
@@ -396,7 +393,13 @@ async fn is_told_a_gap(ada: &Guest, chat: &Demo, epoch: &Value, seen: &str) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    let mut back = soon("to come back", back).await;
+    soon("to come back", back).await
+}
+
+/// Ada reconnects with her session and her last position. The server must send a gap message for
+/// the room.
+async fn is_told_a_gap(ada: &Guest, chat: &Demo, epoch: &Value, seen: &str) {
+    let mut back = comes_back(ada, chat).await;
     assert_eq!(back.welcome["resumed"], false);
     assert_ne!(back.welcome["epoch"], ada.welcome["epoch"]);
     let joined = back.joins(json!({"epoch": epoch, "since": seen})).await;

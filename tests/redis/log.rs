@@ -7,7 +7,7 @@ use std::{
 
 use tokio::task::JoinSet;
 use zcomm_core::{Config, RedisUrl};
-use zcomm_redis::{Address, Entry, Kind, Machine, SharedLog, Unknown, open_with};
+use zcomm_redis::{Address, Entry, Kind, Loss, Machine, SharedLog, Unknown, open_with};
 
 use crate::{
     harness::soon,
@@ -32,7 +32,7 @@ impl Machine for Applied {
         Ok(entry.position.seq)
     }
 
-    fn lost(&mut self) {
+    fn lost(&mut self, _: Loss) {
         self.1.lock().unwrap().push("lost".to_owned());
     }
 }

@@ -1,5 +1,6 @@
 //! Several servers as one service, over a real Redis.
 
+mod behind;
 mod broadcast;
 mod chat;
 mod log;

@@ -8,7 +8,7 @@ use zcomm_core::{ClientId, Error, Hub, Message, Server};
 use crate::{
     entry::{Entry, Kind},
     link::Address,
-    machine::{Machine, Unknown},
+    machine::{Loss, Machine, Unknown},
     shared_log::open,
 };
 
@@ -72,7 +72,7 @@ impl Machine for Ring {
         self.0.broadcast(words).ok();
     }
 
-    fn lost(&mut self) {
+    fn lost(&mut self, _: Loss) {
         let words = "(messages were lost: Redis no longer has them)";
         // This cannot fail: the text is much shorter than the limit.
         self.0.broadcast(words).ok();

@@ -11,6 +11,9 @@ use bytes::Bytes;
 /// The time after which a quiet server appends a sign of life.
 pub(crate) const ALIVE: Duration = Duration::from_secs(2);
 
+/// A sign of life ends with these bytes if its server asks for a copy of the state.
+pub(crate) const ASKS: &[u8] = b"copy";
+
 /// Where an entry is in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -95,6 +98,11 @@ impl Entry {
             before: text("before")?,
             service: text("service")?,
         })
+    }
+
+    /// Whether another server asks for a copy of the state.
+    pub(crate) fn asks(&self) -> bool {
+        self.kind == Kind::Alive && !self.own && self.payload.ends_with(ASKS)
     }
 
     /// Whether this entry is the next one after `position`.

@@ -44,6 +44,7 @@ mod examine;
 mod snapshot;
 
 mod reader;
+mod start;
 
 mod writer;
 
@@ -55,7 +56,7 @@ pub use broadcast::one_service;
 pub use entry::{Entry, Kind, Position};
 pub use examine::{Facts, examine};
 pub use link::Address;
-pub use machine::{Machine, Start, Unknown};
+pub use machine::{Loss, Machine, Start, Unknown};
 pub use shared_log::{SharedLog, Unavailable, open, open_with};
 pub use status::Status;
 pub use trouble::Trouble;

@@ -33,12 +33,11 @@ pub trait Machine: Send + 'static {
     /// all later entries.
     fn stuck(&mut self) {}
 
-    /// Called when Redis has lost entries that this server had read. Also called when Redis has
-    /// removed entries before this server read them.
-    fn lost(&mut self);
+    /// Called when the log does not continue from the last entry.
+    fn lost(&mut self, loss: Loss);
 
     /// The state as bytes, to store in Redis. The log does not keep the oldest entries, so a server
-    /// that starts later needs this copy.
+    /// that starts later needs this copy. `None` if this server does not have the whole state.
     fn snapshot(&self) -> Option<Vec<u8>> {
         None
     }
@@ -52,6 +51,15 @@ pub trait Machine: Send + 'static {
     }
 }
 
+/// Why the log does not continue from the last entry of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Redis has lost entries that this server had applied. Other servers may never read them.
+    Entries,
+    /// Redis has removed entries before this server read them. Other servers may have read them.
+    Unread,
+}
+
 /// Where a machine starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start<'a> {
@@ -59,6 +67,7 @@ pub enum Start<'a> {
     First,
     /// With this snapshot, and the entries after it.
     Snapshot(&'a [u8]),
-    /// After the newest entry. Entries before it are missing.
+    /// After the newest entry. Entries before it are missing, and no other server has a copy of the
+    /// state.
     Newest,
 }

@@ -5,23 +5,25 @@
 //! reader's last entry. Then the reader does not get them.
 //!
 //! So the reader reads its last entry again on every new connection and after every empty answer.
-//! If that entry is missing or has another digest, the reader reports a loss and starts again.
-//! Each new entry also contains the digest of the entry before it, and the reader compares it.
+//! If the log does not continue from that entry, the reader reports a loss and starts again: see
+//! `start`. Each new entry also contains the digest of the entry before it, and the reader compares
+//! it.
 //!
 //! Waiting for an entry blocks the connection. So the reader has a connection of its own.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use redis::{Value, pipe};
+use tokio::time::Instant;
 
 use crate::{
     backoff::Backoff,
     entry::{Entry, Fields, Position},
     link::{Address, Link, within},
-    machine::{Machine, Start},
+    machine::{Loss, Machine},
     neighbours::Neighbours,
     pending::Pending,
-    snapshot::{self, Snapshots},
+    snapshot::Snapshots,
     status::Status,
     trouble::Trouble,
 };
@@ -46,6 +48,10 @@ pub(crate) struct Reader<M: Machine> {
     /// Whether the reader has chosen where to start. `false` before the first connection and after
     /// a loss.
     pub(crate) started: bool,
+    /// The first entry after a hole in the log; `None` if no hole is known.
+    pub(crate) after_hole: Option<Position>,
+    /// Since when this server asks the other servers for a copy of the state.
+    pub(crate) asked: Option<Instant>,
     /// Whether this program does not know the next entry, and has told the machine so.
     pub(crate) stuck: bool,
 }
@@ -59,6 +65,10 @@ impl<M: Machine> Reader<M> {
         let mut backoff = Backoff::new();
         loop {
             let Err(trouble) = self.read(&mut backoff).await;
+            if !trouble.is_waiting() {
+                // The other servers could not answer meanwhile.
+                self.asked = None;
+            }
             self.status.reader(Err(trouble));
             backoff.wait().await;
         }
@@ -80,7 +90,7 @@ impl<M: Machine> Reader<M> {
             }
             for entry in entries {
                 if self.checks && !entry.follows(self.last.as_ref()) {
-                    self.lost(&mut link).await?;
+                    self.broken(&mut link, entry.position).await?;
                     break;
                 }
                 self.apply(entry)?;
@@ -105,7 +115,7 @@ impl<M: Machine> Reader<M> {
         entries.map(|fields| self.entry(fields)).collect()
     }
 
-    fn entry(&mut self, fields: Fields) -> Result<Entry, Trouble> {
+    pub(crate) fn entry(&mut self, fields: Fields) -> Result<Entry, Trouble> {
         let id = fields.0.clone();
         Entry::read(fields, &self.server).ok_or_else(|| self.unknown(&id))
     }
@@ -121,7 +131,7 @@ impl<M: Machine> Reader<M> {
     }
 
     /// Refuses an entry of another service. Then the reader chooses again where to start.
-    fn own_service(&mut self, entry: &Entry) -> Result<(), Trouble> {
+    pub(crate) fn own_service(&mut self, entry: &Entry) -> Result<(), Trouble> {
         let own = self.address.service();
         if entry.service == own {
             return Ok(());
@@ -153,15 +163,7 @@ impl<M: Machine> Reader<M> {
     /// Reads the last entry again, and compares its position. Also checks that this Redis is the
     /// master: a replica that is cut off from its master never has a new entry.
     async fn check(&mut self, link: &mut Link) -> Result<(), Trouble> {
-        let id = self.last.as_ref().map_or(0, |last| last.seq);
-        let id = format!("{id}-0");
-        let mut ask = pipe();
-        ask.cmd("ROLE");
-        ask.cmd("XRANGE")
-            .arg(self.address.key("log"))
-            .arg(&id)
-            .arg(&id);
-        let (role, found): (Value, Vec<Fields>) = link.ask(&ask).await?;
+        let (role,): (Value,) = link.ask(pipe().cmd("ROLE")).await?;
         let master = Value::BulkString(b"master".to_vec());
         if !matches!(&role, Value::Array(role) if role.first() == Some(&master)) {
             return Err(Trouble::replica());
@@ -169,82 +171,9 @@ impl<M: Machine> Reader<M> {
         if !self.started {
             return self.start(link).await;
         }
-        let found = found.into_iter().next();
-        let found = found.and_then(|fields| Entry::read(fields, &self.server));
-        let same = found.map(|entry| entry.position) == self.last;
-        if self.checks && !same {
-            self.lost(link).await?;
+        if self.checks && !self.continues(link).await? {
+            self.lost(link, Loss::Entries).await?;
         }
         Ok(())
-    }
-
-    /// Chooses where to start: after the snapshot, at the first entry, or after the newest entry.
-    async fn start(&mut self, link: &mut Link) -> Result<(), Trouble> {
-        let log = self.address.key("log");
-        let mut ask = pipe();
-        ask.cmd("XREVRANGE").arg(&log).arg("+").arg("-");
-        ask.arg("COUNT").arg(1);
-        ask.cmd("XRANGE").arg(&log).arg("-").arg("+").arg("COUNT");
-        ask.arg(1);
-        let (newest, oldest): (Vec<Fields>, Vec<Fields>) = link.ask(&ask).await?;
-        let newest = self.position(newest)?;
-        let end = newest.as_ref().map_or(0, |newest| newest.seq);
-        self.last = match M::NEEDS_ALL {
-            false => newest,
-            true => match self.try_snapshot(link, end).await? {
-                Some(position) => Some(position),
-                None if self.position(oldest)?.is_none_or(|oldest| oldest.seq == 1) => {
-                    self.machine.restore(Start::First, end);
-                    None
-                }
-                None => {
-                    self.machine.restore(Start::Newest, end);
-                    newest
-                }
-            },
-        };
-        self.started = true;
-        Ok(())
-    }
-
-    /// Restores the snapshot, if its entry is in this log.
-    async fn try_snapshot(
-        &mut self,
-        link: &mut Link,
-        end: u64,
-    ) -> Result<Option<Position>, Trouble> {
-        let Some((position, state)) = snapshot::read(link, &self.address).await? else {
-            return Ok(None);
-        };
-        let id = format!("{}-0", position.seq);
-        let mut ask = pipe();
-        ask.cmd("XRANGE").arg(self.address.key("log")).arg(&id);
-        ask.arg(&id);
-        let (found,): (Vec<Fields>,) = link.ask(&ask).await?;
-        let same = self.position(found)?.as_ref() == Some(&position);
-        if same && !self.machine.restore(Start::Snapshot(&state), end) {
-            let key = self.address.key("snapshot");
-            return Err(Trouble::unknown("the copy of the state", &key));
-        }
-        Ok(same.then_some(position))
-    }
-
-    /// The position of the first of these entries, which must belong to this service.
-    fn position(&mut self, entries: Vec<Fields>) -> Result<Option<Position>, Trouble> {
-        let first = entries.into_iter().next();
-        let Some(entry) = first.map(|fields| self.entry(fields)).transpose()? else {
-            return Ok(None);
-        };
-        self.own_service(&entry)?;
-        Ok(Some(entry.position))
-    }
-
-    /// Reports a loss, and starts again.
-    async fn lost(&mut self, link: &mut Link) -> Result<(), Trouble> {
-        self.started = false;
-        self.status.lost();
-        self.pending.fail_all();
-        self.machine.lost();
-        self.start(link).await
     }
 }

@@ -158,6 +158,8 @@ pub fn open_with<M: Machine>(
         last: None,
         snapshots: Snapshots::new(),
         started: false,
+        after_hole: None,
+        asked: None,
         stuck: false,
     };
     let writer = Writer {

@@ -46,14 +46,16 @@ impl Snapshots {
     }
 
     /// Counts an entry. Returns whether to write a copy now. Only the server that appended the
-    /// entry writes one, so not all servers write a copy at the same entry.
+    /// entry writes one, so not all servers write a copy at the same entry. But if a server asks
+    /// for a copy, every other server writes one: no server knows which of them has the state.
     pub(crate) fn due(&mut self, entry: &Entry) -> bool {
         self.entries += 1;
         self.bytes += entry.payload.len();
         let many = self.entries >= ENTRIES && self.written.elapsed() >= PAUSE;
         let needed = self.entries >= MOST_ENTRIES || self.bytes >= MOST_BYTES;
         while self.writing.try_join_next().is_some() {}
-        entry.own && (many || needed) && self.writing.is_empty()
+        let asked = entry.asks();
+        (asked || entry.own && (many || needed)) && self.writing.is_empty()
     }
 
     /// Writes a copy in the background. If this fails, the next copy may succeed.

@@ -16,6 +16,7 @@ use zcomm_core::{Figure, FigureKind};
 
 use crate::{
     entry::{ALIVE, Entry},
+    machine::Loss,
     trouble::Trouble,
 };
 
@@ -158,15 +159,26 @@ impl Status {
         }
     }
 
-    pub(crate) fn lost(&self) {
+    pub(crate) fn lost(&self, loss: Loss) {
         let mut facts = self.lock();
         facts.losses += 1;
         (facts.read, facts.written) = (0, 0);
-        tracing::warn!(
-            "Redis at {} no longer has what this server has read: messages may be lost, and every \
-             client is told",
-            self.place
-        );
+        let place = &self.place;
+        match loss {
+            Loss::Entries => tracing::warn!(
+                "Redis at {place} no longer has what this server has read: messages may be lost, \
+                 and every client is told"
+            ),
+            Loss::Unread => tracing::warn!(
+                "Redis at {place} has removed entries before this server has read them: the \
+                 clients of this server are told"
+            ),
+        }
+    }
+
+    /// Whether this server asks the other servers for a copy of the state.
+    pub(crate) fn asks(&self) -> bool {
+        self.lock().reader.as_ref().is_err_and(Trouble::is_waiting)
     }
 
     fn lock(&self) -> MutexGuard<'_, Facts> {

@@ -13,14 +13,15 @@ use zcomm_core::{ConnectError, Distrust};
 /// The maximum length of a text from Redis in the sentence (characters).
 const MAX_DETAIL: usize = 200;
 
+const WAITING: &str = "waiting";
 const SILENT: &str = "Redis does not answer";
 const CLOSED: &str = "Redis has closed the connection";
 
 /// Why Redis cannot be used now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// `starting`, `away`, `silent`, `tls`, `unknown`, `taken`, or the first word of an error from
-    /// Redis, such as `READONLY`.
+    /// `starting`, `away`, `silent`, `tls`, `unknown`, `taken`, `waiting`, or the first word of an
+    /// error from Redis, such as `READONLY`.
     pub word: String,
     text: String,
 }
@@ -40,6 +41,22 @@ impl Trouble {
             word: "silent".into(),
             text: SILENT.into(),
         }
+    }
+
+    /// Redis has neither all entries nor a copy of the state.
+    pub(crate) fn waiting() -> Trouble {
+        Trouble {
+            word: WAITING.into(),
+            text:
+                "Redis no longer has all entries that this server needs, so this server asks the \
+                   other servers for a copy of the state"
+                    .into(),
+        }
+    }
+
+    /// Whether this server waits for a copy of the state.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.word == WAITING
     }
 
     /// The connection is to a replica, which does not accept entries.

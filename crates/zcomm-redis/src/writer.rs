@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     append::{Answer, Batch, Clock, append},
     backoff::Backoff,
-    entry::{ALIVE, Kind},
+    entry::{ALIVE, ASKS, Kind},
     link::{Address, Link},
     pending::Pending,
     status::Status,
@@ -107,9 +107,13 @@ impl<O: Send> Writer<O> {
 
     fn sign_of_life(&mut self) -> Batch {
         self.next += 1;
+        let mut payload = self.address.mark().to_vec();
+        if self.status.asks() {
+            payload.extend(ASKS);
+        }
         Batch {
             first: self.next - 1,
-            entries: vec![(Kind::Alive, self.address.mark().to_vec())],
+            entries: vec![(Kind::Alive, payload)],
             deadline: Instant::now() + self.address.limit,
         }
     }

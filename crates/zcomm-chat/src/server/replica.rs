@@ -9,6 +9,10 @@
 //! begins anew with another epoch, as after a restart of a single server. Clients reconnect, and
 //! get a gap message for each log.
 //!
+//! A server that was frozen for a long time is another case: Redis may have removed entries that
+//! this server has not read, but other servers have. Then only this server closes its connections.
+//! It gets the state from a copy, and the others go on.
+//!
 //! A newer version of this program may write a command that this version does not know. If this
 //! server skipped the command, its state would differ from the state of the other servers. So it
 //! stops at the command, `/healthz` reports an error, and all its connections are closed. A proxy
@@ -18,7 +22,7 @@ use std::{sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 use zcomm_core::{CloseReason, Token};
-use zcomm_redis::{Entry, Kind, Machine, Start, Unknown};
+use zcomm_redis::{Entry, Kind, Loss, Machine, Start, Unknown};
 
 use crate::envelope::Digest;
 
@@ -32,6 +36,7 @@ use crate::server::{
 /// 1012: the server restarts. Clients connect again soon.
 const RESTART: u16 = 1012;
 const ANEW: &str = "The chat begins anew";
+const BEHIND: &str = "This server was too slow";
 
 pub(crate) struct Replica {
     pub(crate) local: Arc<Local>,
@@ -69,17 +74,26 @@ impl Machine for Replica {
         self.close_all("This server cannot go on");
     }
 
-    fn lost(&mut self) {
+    fn lost(&mut self, loss: Loss) {
         let epoch = self.local.state().epoch.clone();
-        // The number is not known yet: `restore` sets it.
-        self.lost = Some((epoch, u64::MAX));
+        let why = match loss {
+            Loss::Entries => ANEW,
+            Loss::Unread => BEHIND,
+        };
+        // The number is not known yet: `restore` sets it. If only this server has missed entries,
+        // the others go on, and this server starts like a new one.
+        self.lost = (loss == Loss::Entries).then_some((epoch, u64::MAX));
         self.local.set_ready(false);
         self.local.set_state(ChatState::shared("", &[], 0));
-        self.close_all(ANEW);
+        self.close_all(why);
     }
 
     fn snapshot(&self) -> Option<Vec<u8>> {
-        let image = self.local.state().image()?;
+        let state = self.local.state();
+        if self.is_behind() || state.epoch.is_empty() {
+            return None;
+        }
+        let image = state.image()?;
         // This cannot fail: every value in a copy has a form in JSON.
         serde_json::to_vec(&image).ok()
     }
@@ -128,7 +142,7 @@ impl Replica {
         if gone.iter().any(|server| Some(server.as_str()) == own) {
             // All servers have counted this server as gone, for example because it was frozen. Its
             // people are no longer in their rooms, so they must reconnect.
-            self.close_all(ANEW);
+            self.close_all(BEHIND);
         }
         let Some(Envelope { epoch, command }) = command else {
             if entry.own {
