@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 use zcomm_core::{Config, RedisUrl};
 use zcomm_redis::{Address, Entry, Kind, Loss, Machine, SharedLog, Unknown, open_with};
 
@@ -15,9 +15,13 @@ use crate::{
 };
 
 /// What a server has applied. The first list has the entries with data. The second list has their
-/// texts, and the word `lost` for each loss.
+/// texts, and the word `lost` for each loss. The number counts the signs of life.
 #[derive(Clone, Default)]
-pub(crate) struct Applied(Arc<Mutex<Vec<Entry>>>, Arc<Mutex<Vec<String>>>);
+pub(crate) struct Applied(
+    Arc<Mutex<Vec<Entry>>>,
+    Arc<Mutex<Vec<String>>>,
+    Arc<Mutex<usize>>,
+);
 
 impl Machine for Applied {
     /// The number of the entry.
@@ -28,6 +32,8 @@ impl Machine for Applied {
             let text = String::from_utf8(entry.payload.to_vec()).unwrap();
             self.1.lock().unwrap().push(text);
             self.0.lock().unwrap().push(entry.clone());
+        } else {
+            *self.2.lock().unwrap() += 1;
         }
         Ok(entry.position.seq)
     }
@@ -44,6 +50,10 @@ impl Applied {
 
     pub(crate) fn texts(&self) -> Vec<String> {
         self.1.lock().unwrap().clone()
+    }
+
+    fn signs_of_life(&self) -> usize {
+        *self.2.lock().unwrap()
     }
 
     /// Waits until these texts were applied.
@@ -190,5 +200,26 @@ async fn the_log_keeps_its_limits() {
     assert!(
         bytes < 40_000,
         "the large ones are not counted any more: {bytes}"
+    );
+}
+
+/// A machine does some work only at a sign of life, for example to end lost logins.
+#[tokio::test]
+async fn a_server_that_always_appends_still_gives_signs_of_life() {
+    let Some(redis) = Redis::start("busy", &[]).await else {
+        return;
+    };
+    let server = Server::start(&redis.url(), true).await;
+    let (signs, began) = (server.applied.signs_of_life(), Instant::now());
+    let busy = async {
+        // The pauses between these entries are much shorter than two seconds.
+        while server.applied.signs_of_life() < signs + 2 {
+            server.append("busy").await;
+        }
+    };
+    soon("two signs of life", busy).await;
+    assert!(
+        began.elapsed() > Duration::from_secs(2),
+        "not one for each entry"
     );
 }

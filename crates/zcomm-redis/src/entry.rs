@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-/// The time after which a quiet server appends a sign of life.
+/// The time between two signs of life of a server.
 pub(crate) const ALIVE: Duration = Duration::from_secs(2);
 
 /// A sign of life ends with these bytes if its server asks for a copy of the state.
@@ -30,7 +30,7 @@ pub struct Position {
 pub enum Kind {
     /// An entry of the service, which decides what the payload means.
     Data,
-    /// A sign of life. A server appends it if it has nothing else to append for two seconds.
+    /// A sign of life. Every server appends one every two seconds.
     Alive,
 }
 

@@ -1,8 +1,8 @@
 //! The health of the connection to Redis, for the server's messages, `/healthz` and `/metrics`.
 //!
 //! An open connection proves little: Redis can be frozen, or can be a replica that is cut off from
-//! its master. So a server is healthy if its own entries come back from Redis. A server that has
-//! nothing else to append appends a sign of life every two seconds.
+//! its master. So a server is healthy if its own entries come back from Redis. Every server
+//! appends a sign of life every two seconds.
 //!
 //! The server logs one line when the state changes, not one line for each attempt.
 

@@ -53,22 +53,27 @@ pub(crate) struct Writer<O> {
 }
 
 impl<O: Send> Writer<O> {
-    /// Appends for ever. Without requests, appends a sign of life every two seconds.
+    /// Appends for ever. Appends a sign of life every two seconds, also between many requests:
+    /// machines do some work only at a sign of life.
     pub(crate) async fn run(mut self) -> Infallible {
         let mut alive_at = Instant::now();
         loop {
-            let batch = match timeout_at(alive_at, self.requests.recv()).await {
-                Ok(Some(request)) => self.batch(request),
-                // All handles are dropped, so no request can come. Append only signs of life.
-                Ok(None) => {
-                    tokio::time::sleep_until(alive_at).await;
-                    self.sign_of_life()
-                }
-                Err(_) => self.sign_of_life(),
-            };
-            if !batch.entries.is_empty() {
-                self.append(batch).await;
+            if Instant::now() >= alive_at {
+                let sign = self.sign_of_life();
+                self.append(sign).await;
                 alive_at = Instant::now() + ALIVE;
+            }
+            match timeout_at(alive_at, self.requests.recv()).await {
+                Ok(Some(request)) => {
+                    let batch = self.batch(request);
+                    if !batch.entries.is_empty() {
+                        self.append(batch).await;
+                    }
+                }
+                // All handles are dropped, so no request can come. Append only signs of life.
+                Ok(None) => tokio::time::sleep_until(alive_at).await,
+                // The time of the next sign of life has come.
+                Err(_) => {}
             }
         }
     }
