@@ -192,3 +192,18 @@ async fn l18_a_wrong_address_ends_the_program_with_78() {
         assert!(!output.contains("hunter"), "{output}");
     }
 }
+
+/// A new connection succeeds, and only the command that waits for entries is refused.
+#[tokio::test]
+async fn a_user_that_may_not_read_is_one_line_in_the_log() {
+    let Some(redis) = Redis::start("xread", &[]).await else {
+        return;
+    };
+    redis
+        .ask("ACL SETUSER reader on >secret ~zcomm:* +@all -xread")
+        .await;
+    let url = format!("redis://reader:secret@{}/", redis.addr());
+    let demo = open_broadcast(&url).start().await;
+    let demo = refuses(demo, "NOPERM", "Redis answers NOPERM").await;
+    assert!(!demo.output().contains("this server is one of several"));
+}

@@ -78,13 +78,16 @@ impl<M: Machine> Reader<M> {
     async fn read(&mut self, backoff: &mut Backoff) -> Result<Infallible, Trouble> {
         let mut link = self.address.connect().await?;
         self.check(&mut link).await?;
+        let mut wait = Duration::ZERO;
         loop {
-            // A server that does not know the next entry is not healthy, although it can connect.
+            let entries = self.next(&mut link, wait).await?;
+            wait = BLOCK;
+            // Only now it is clear that the user of Redis may read. A server that does not know the
+            // next entry is not healthy, although it can read.
             if !self.stuck {
                 *backoff = Backoff::new();
                 self.status.reader(Ok(()));
             }
-            let entries = self.next(&mut link).await?;
             if entries.is_empty() {
                 self.check(&mut link).await?;
             }
@@ -99,17 +102,20 @@ impl<M: Machine> Reader<M> {
         }
     }
 
-    /// Waits for the next entries. Returns an empty list if none comes within [`BLOCK`].
-    async fn next(&mut self, link: &mut Link) -> Result<Vec<Entry>, Trouble> {
+    /// Waits for the next entries. Returns an empty list if none comes within this time.
+    async fn next(&mut self, link: &mut Link, wait: Duration) -> Result<Vec<Entry>, Trouble> {
         let after = self.last.as_ref().map_or(0, |last| last.seq);
         let mut read = redis::cmd("XREAD");
         read.arg("COUNT").arg(BATCH);
-        read.arg("BLOCK").arg(BLOCK.as_millis() as u64);
+        // For Redis, `BLOCK 0` means to wait for ever.
+        if !wait.is_zero() {
+            read.arg("BLOCK").arg(wait.as_millis() as u64);
+        }
         read.arg("STREAMS").arg(self.address.key("log"));
         read.arg(format!("{after}-0"));
         let answer = read.query_async::<Entries>(&mut link.commands);
         // If no answer comes in this time, not even an empty answer, Redis is frozen or cut off.
-        let watchdog = BLOCK + 3 * self.address.limit;
+        let watchdog = wait + 3 * self.address.limit;
         let logs = within(watchdog, answer).await?.unwrap_or_default();
         let entries = logs.into_iter().flat_map(|(_, entries)| entries);
         entries.map(|fields| self.entry(fields)).collect()
