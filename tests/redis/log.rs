@@ -223,3 +223,23 @@ async fn a_server_that_always_appends_still_gives_signs_of_life() {
         "not one for each entry"
     );
 }
+
+/// If two logs had the same epoch, an entry of the one could look like an entry of the other.
+#[tokio::test]
+async fn two_logs_that_one_server_begins_have_different_epochs() {
+    let Some(redis) = Redis::start("epochs", &[]).await else {
+        return;
+    };
+    let server = Server::start(&redis.url(), true).await;
+    let mut epochs = Vec::new();
+    for _ in 0..3 {
+        // After a loss, the server gives up what it has appended before it noticed the loss.
+        let first = async { while server.log.append("first".into()).await.is_err() {} };
+        soon("an entry in a new log", first).await;
+        epochs.push(redis.ask("HGET zcomm:course:facts epoch").await);
+        redis.ask("FLUSHALL").await;
+    }
+    epochs.sort();
+    epochs.dedup();
+    assert_eq!(epochs.len(), 3, "{epochs:?}");
+}

@@ -33,6 +33,7 @@ mod backoff;
 mod entry;
 mod link;
 mod machine;
+mod names;
 mod neighbours;
 
 mod status;

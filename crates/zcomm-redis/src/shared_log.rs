@@ -2,7 +2,6 @@
 
 use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
-use data_encoding::BASE64URL_NOPAD;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, timeout_at},
@@ -12,6 +11,7 @@ use zcomm_core::Result;
 use crate::{
     link::Address,
     machine::Machine,
+    names::random_name,
     neighbours::Neighbours,
     pending::Pending,
     reader::Reader,
@@ -189,15 +189,6 @@ pub fn open_with<M: Machine>(
         }
     };
     Ok((log, work))
-}
-
-/// 11 characters with 66 random bits: no two servers and no two logs get the same name.
-fn random_name() -> Result<String> {
-    let mut bytes = [0; 9];
-    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
-    let mut name = BASE64URL_NOPAD.encode(&bytes);
-    name.truncate(11);
-    Ok(name)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use crate::{
     backoff::Backoff,
     entry::{ALIVE, ASKS, Kind},
     link::{Address, Link},
+    names::random_name,
     pending::Pending,
     status::Status,
     trouble::Trouble,
@@ -42,7 +43,8 @@ pub(crate) struct Request<O> {
 pub(crate) struct Writer<O> {
     pub(crate) address: Address,
     pub(crate) server: Arc<str>,
-    /// The epoch for a new log, if this server is the first one to append to it.
+    /// The epoch for a new log, if this server is the first one to append to it. Each batch has
+    /// another epoch, so two logs never have the same one.
     pub(crate) new_epoch: String,
     pub(crate) requests: mpsc::Receiver<Request<O>>,
     pub(crate) pending: Pending<O>,
@@ -125,6 +127,9 @@ impl<O: Send> Writer<O> {
 
     /// Appends a batch; tries again until its deadline if there is no answer.
     async fn append(&mut self, batch: Batch) {
+        if let Ok(epoch) = random_name() {
+            self.new_epoch = epoch;
+        }
         let mut backoff = Backoff::new();
         let trouble = loop {
             let tried = timeout_at(batch.deadline, self.try_append(&batch)).await;
