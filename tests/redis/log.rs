@@ -243,3 +243,21 @@ async fn two_logs_that_one_server_begins_have_different_epochs() {
     epochs.dedup();
     assert_eq!(epochs.len(), 3, "{epochs:?}");
 }
+
+#[tokio::test]
+async fn a_log_with_a_damaged_fact_begins_anew() {
+    let Some(redis) = Redis::start("damaged", &[]).await else {
+        return;
+    };
+    let server = Server::start(&redis.url(), true).await;
+    for damage in [
+        "HDEL zcomm:course:facts bytes",
+        "HDEL zcomm:course:facts seq",
+        "HDEL zcomm:course:facts digest",
+        "HSET zcomm:course:facts bytes many",
+    ] {
+        redis.ask(damage).await;
+        let damaged = async { while server.log.append("after".into()).await.is_err() {} };
+        soon(damage, damaged).await;
+    }
+}

@@ -28,10 +28,12 @@ if now > deadline then
     return {'late', 0, now, ''}
 end
 
--- If the facts or the entries are missing, begin a new log. It belongs to this server's service.
+-- If a fact or the entries are missing, begin a new log. It belongs to this server's service.
 -- Readers notice the new epoch.
 local known = redis.call('HMGET', facts, 'epoch', 'seq', 'digest', 'time', 'bytes', 'service')
-if not known[1] or (known[2] ~= '0' and redis.call('EXISTS', log) == 0) then
+local whole = known[1] and tonumber(known[2]) and known[3] and tonumber(known[5])
+local other = known[1] and known[6] ~= service
+if not (whole or other) or (known[2] ~= '0' and redis.call('EXISTS', log) == 0) then
     redis.call('HSET', facts, 'epoch', epoch, 'seq', 0, 'digest', '', 'bytes', 0, 'service', service)
     redis.call('DEL', log)
     known = {epoch, 0, '', known[4], 0, service}

@@ -12,6 +12,8 @@ use zcomm_core::{ConnectError, Distrust};
 
 /// The maximum length of a text from Redis in the sentence (characters).
 const MAX_DETAIL: usize = 200;
+/// The maximum length of the first word of an error from Redis (characters).
+const MAX_CODE: usize = 32;
 
 const WAITING: &str = "waiting";
 const SILENT: &str = "Redis does not answer";
@@ -143,6 +145,9 @@ impl Trouble {
         } else {
             code
         };
+        // Shorten and escape both texts, because they can be any text.
+        let code: String = code.chars().take(MAX_CODE).collect();
+        let code = &*code.escape_debug().to_string();
         let detail: String = detail.chars().take(MAX_DETAIL).collect();
         let detail = match detail.is_empty() {
             true => String::new(),
@@ -225,5 +230,20 @@ impl From<ConnectError> for Trouble {
             }
             error => Trouble::away(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_an_error_are_cut_and_escaped() {
+        let trouble = Trouble::said(&"\x1b[31mA".repeat(100), "\nERROR");
+        assert!(trouble.word.len() < 200, "{trouble:?}");
+        for text in [trouble.public(), trouble.to_string()] {
+            assert!(!text.contains(char::is_control), "{text:?}");
+        }
+        assert_eq!(Trouble::said("OOM", "").word, "OOM");
     }
 }
