@@ -7,6 +7,7 @@ const PREVIEW = 40; // the maximum number of payload characters in a row
 
 const list = element("frames");
 let chosen = null; // the selected row
+let chooses = true; // whether this page selects the newest message of the client; until the reader selects a row
 let gone = 0; // the number of removed rows and lost events
 let waiting = []; // the events that arrive during a pause
 let paused = false;
@@ -93,6 +94,7 @@ const draw = () => {
   burst = []; // before the loop: an event that fails in add() does not stop later events
   for (const event of batch) add(event);
   showGone();
+  if (framed && chooses) choose(Array.from(list.querySelectorAll('[data-kind="data"][data-from="client"]')).at(-1));
   if (element("follow").checked) list.scrollTop = list.scrollHeight;
 };
 const take = (event) => {
@@ -108,7 +110,7 @@ const take = (event) => {
 
 // ---- Selecting a row, by mouse and by keyboard.
 const choose = (row) => {
-  if (!row) return;
+  if (!row || row === chosen) return;
   chosen?.setAttribute("aria-selected", "false");
   chosen = row;
   row.setAttribute("aria-selected", "true");
@@ -119,6 +121,7 @@ const choose = (row) => {
   showDetail(events.get(row));
 };
 list.addEventListener("click", ({ target }) => {
+  chooses = false;
   choose(target.closest("#frames > li"));
   element("detail").scrollIntoView({ block: "nearest" }); // on a phone, the details are below the list
 });
@@ -128,6 +131,7 @@ list.addEventListener("keydown", (event) => {
   const to = { ArrowDown: at + 1, ArrowUp: Math.max(at < 0 ? seen.length - 1 : at - 1, 0), Home: 0, End: seen.length - 1 };
   if (!(event.key in to)) return;
   event.preventDefault();
+  chooses = false;
   element("follow").checked = event.key === "End"; // new rows must not move the selected row
   choose(seen[to[event.key]]);
 });
@@ -200,6 +204,7 @@ if (framed) {
   status("no frames yet", "Press Connect to see its frames.");
   window.addEventListener("message", ({ source, data }) => {
     if (source !== parent) return;
+    if ("large" in data) return enlarge(data.large);
     element("command").textContent = data.command;
     connect(data.url);
   });
