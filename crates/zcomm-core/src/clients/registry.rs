@@ -188,12 +188,9 @@ impl Clients {
     /// Makes a second registry, which is empty. Its numbers are high, so that the numbers of this
     /// registry have no gaps: a learner who opens a viewer after client 1 expects client 2.
     pub(crate) fn beside(&self) -> Clients {
-        Clients {
-            list: Arc::default(),
-            stopping: Arc::default(),
-            last_id: Arc::new(AtomicU64::new(BESIDE)),
-            ..self.clone()
-        }
+        let beside = Clients::new(self.max_send_bytes);
+        beside.last_id.store(BESIDE, Ordering::Relaxed);
+        beside
     }
 
     /// From now on, the number of each new client begins with these 20 bits, which name the
