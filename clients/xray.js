@@ -52,9 +52,18 @@ const rowOf = (event) => {
 };
 
 // ---- The filters.
+const plain = new Set(); // the connections that load a page or one of its files: no WebSocket
 const isSeen = ({ dataset }) => {
   const box = element(dataset.kind === "life" ? "http" : dataset.kind);
+  if (plain.has(dataset.conn) && !element("files").checked) return false;
   return box.checked && ["", dataset.conn].includes(element("conn").value);
+};
+const notePlain = ({ conn, request }) => {
+  if (!request || request.headers.some(({ name }) => name.toLowerCase() === "sec-websocket-key")) return;
+  plain.add(String(conn));
+  if (plain.size > ROWS) plain.delete(plain.values().next().value);
+  // Hides the row that says that the connection opened.
+  for (const row of list.querySelectorAll(`[data-conn="${conn}"]`)) row.hidden = !isSeen(row);
 };
 const filter = () => {
   for (const row of list.children) row.hidden = !isSeen(row);
@@ -77,6 +86,7 @@ const add = (event) => {
   if (event.gap) gone += event.gap;
   else {
     knowConnection(event.conn);
+    notePlain(event);
     const row = rowOf(event);
     row.hidden = !isSeen(row);
     list.append(row);
@@ -154,7 +164,7 @@ list.addEventListener("wheel", ({ deltaY }) => {
   if (deltaY < 0) element("follow").checked = false;
 });
 element("follow").addEventListener("change", draw);
-for (const id of ["data", "control", "http", "conn"]) element(id).addEventListener("change", filter);
+for (const id of ["data", "control", "http", "files", "conn"]) element(id).addEventListener("change", filter);
 element("controls").addEventListener("submit", (event) => event.preventDefault());
 
 // ---- The source of the events: the server of this page.

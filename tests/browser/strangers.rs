@@ -157,7 +157,12 @@ pub async fn a_page_that_was_copied_alone_names_the_missing_files(scene: Scene) 
     let pages = pages.map(|entry| entry.unwrap().path());
     for from in pages.filter(|file| file.extension().is_some_and(|end| end == "html")) {
         // The templates of the course: only a server makes pages of them.
-        if from.file_name().unwrap().to_string_lossy().starts_with("course") {
+        if from
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with("course")
+        {
             continue;
         }
         let copy = folder.join(from.file_name().unwrap());
