@@ -13,6 +13,7 @@
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod commands;
+mod ending;
 mod people;
 mod render;
 
