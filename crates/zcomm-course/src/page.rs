@@ -124,7 +124,8 @@ fn card(entry: &Entry) -> String {
     format!("<li{class} data-chapter=\"{name}\">{link} <span>{first}</span></li>\n")
 }
 
-fn first_sentence(source: &str) -> String {
+/// The first sentence of a file.
+pub(crate) fn first_sentence(source: &str) -> String {
     let events = parse(source);
     let is_start = |event: &&_| **event != Event::Start(Tag::Paragraph);
     let is_inside = |event: &&_| **event != Event::End(TagEnd::Paragraph);
