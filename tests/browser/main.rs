@@ -138,6 +138,8 @@ fn main() -> ExitCode {
         a_button_copies_the_command_alone
         the_browser_keeps_the_progress
         a_link_without_a_server_says_what_to_start
+        the_slides_follow_the_keys
+        slides_and_hand_out_can_be_printed
         the_search_finds_sections
         a_result_of_the_search_leads_to_its_section
         the_text_is_reached_by_keyboard
