@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::demo;
-use crate::harness::{CANARY, Client, Demo, Start};
+use crate::harness::{CANARY, Client, Demo, Start, soon};
 
 /// The chat, ready to be started.
 pub fn chat_app() -> Start {
@@ -53,13 +53,16 @@ impl Guest {
     /// The next message of this type. Others before it are skipped, because two logs have no order
     /// between them; an error is not.
     pub async fn hears(&mut self, kind: &str) -> Value {
-        loop {
-            let message = self.hears_next().await;
-            if message["type"] == kind {
-                return message;
+        let heard = async {
+            loop {
+                let message = self.hears_next().await;
+                if message["type"] == kind {
+                    return message;
+                }
+                assert_ne!(message["type"], "error", "waited for {kind}: {message}");
             }
-            assert_ne!(message["type"], "error", "waited for {kind}: {message}");
-        }
+        };
+        soon(kind, heard).await
     }
 
     /// The next message of any type.

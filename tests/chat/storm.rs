@@ -34,7 +34,7 @@ const MEMBERS: usize = 200;
 /// Messages that each of them sends.
 pub(crate) const TEXTS: usize = 24;
 /// The time limit of each part of a storm, also on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 /// Messages that each may have under way without an ack.
 const WINDOW: usize = 8;
 /// Each client is in the lobby and in one of these.

@@ -4,6 +4,7 @@ mod broadcast;
 mod chat;
 mod log;
 mod lost_tail;
+mod owner;
 mod proxy;
 mod seen;
 pub(crate) mod server;

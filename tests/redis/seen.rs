@@ -20,6 +20,7 @@ use crate::{
         chat::{answer, healthy, start},
         lost_tail::Pair,
         proxy::Proxy,
+        server::TIMEOUT,
     },
 };
 
@@ -40,6 +41,7 @@ impl Before {
         let pair = Pair::start(name).await?;
         let one = chat_app()
             .env("WEBSOCKET_REDIS_URL", pair.door.url())
+            .env(TIMEOUT, "60")
             .env("WEBSOCKET_ALLOWED_HOSTS", door.addr.to_string());
         let one = one.start().await;
         healthy(&one).await;
@@ -146,6 +148,7 @@ async fn l15_the_clients_of_the_course_show_the_digest() {
     // A server behind the same address, which has read other messages.
     let allowed = chat_app()
         .env("WEBSOCKET_REDIS_URL", pair.replica.url())
+        .env(TIMEOUT, "60")
         .env("WEBSOCKET_ALLOWED_HOSTS", door.addr.to_string());
     let second = allowed.start().await;
     healthy(&second).await;

@@ -1,6 +1,6 @@
 //! A Redis for one test, with its own port and its own folder.
 
-use std::{net::SocketAddr, path::PathBuf, process::Stdio};
+use std::{net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
@@ -13,6 +13,13 @@ use crate::{
     children,
     harness::{folder, soon},
 };
+
+/// A message may take this long to Redis and back, which is longer than any wait of a test. So where
+/// Redis works, no message is given up because the machine is slow.
+pub(crate) const PATIENT: Duration = Duration::from_secs(60);
+
+/// The setting for a program, for [`PATIENT`] or a shorter time.
+pub(crate) const TIMEOUT: &str = "WEBSOCKET_REDIS_TIMEOUT";
 
 /// A running redis-server. Dropping this value kills the process.
 pub(crate) struct Redis {

@@ -147,11 +147,18 @@ fn a_log_that_is_in_use_is_not_changed() {
         return;
     };
     redis.ask("XADD zcomm:course:log 1-0 epoch a");
-    redis.ask("HSET zcomm:course:facts epoch a bytes 5");
-    assert_eq!(all(&redis.examined("")).len(), 1);
+    redis.ask("HSET zcomm:course:facts epoch a bytes 5 service chat_app");
+    let report = redis.examined("");
+    assert_eq!(all(&report).len(), 2);
+    let owner = "the log zcomm:course:log belongs to chat_app";
+    let fix = "for another program, set another name: WEBSOCKET_REDIS_NAME=another_name";
+    assert_eq!(found(&report, owner), ("note".into(), fix.into()));
     assert_eq!(redis.ask("DBSIZE"), ":2\r\n");
     assert_eq!(redis.ask("XLEN zcomm:course:log"), ":1\r\n");
-    assert_eq!(redis.ask("HLEN zcomm:course:facts"), ":2\r\n");
+    assert_eq!(redis.ask("HLEN zcomm:course:facts"), ":3\r\n");
+    // The facts stay when the log is deleted, and then the log belongs to nobody.
+    redis.ask("DEL zcomm:course:log");
+    assert_eq!(all(&redis.examined("")).len(), 1);
 }
 
 #[test]

@@ -460,6 +460,123 @@ fn runs_are_rows_of_one_table() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "name,age\n");
 }
 
+/// The workflow of a comparison: the same load, another label, one page.
+#[test]
+fn two_runs_are_compared_on_one_page_and_drawn_as_curves() {
+    let server = start(no_limits(), relay);
+    let folder = folder("stress-compared");
+    let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (rows, page, curve) = (file("runs.csv"), file("page.html"), file("curve.svg"));
+    let template = ["--fanout", "--template", "\"{payload}\"", "--csv", &rows];
+    let run = |connections: &str, label: &str| {
+        let more = ["-c", connections, "--label", label, "--html", &page];
+        let done = stress(&server.url(), &[&template[..], &more].concat());
+        assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+        std::fs::read_to_string(&page).unwrap()
+    };
+    let first = run("3", "old");
+    assert!(
+        first.contains(">Every subscriber got every message: "),
+        "{first}"
+    );
+    assert!(!first.contains("Compared with"), "{first}");
+    // Another load is not compared.
+    assert!(!run("5", "new").contains("Compared with"));
+    let page = run("3", "new, faster");
+    for part in [
+        "old<br><small>1 run<",
+        "new, faster<br><small>1 run<",
+        "p50 ",
+        "p99 ",
+        " µs",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    let digit_before = |unit: &str| {
+        page.match_indices(unit)
+            .any(|(at, _)| page[..at].ends_with(char::is_numeric))
+    };
+    assert!(!digit_before(" us"), "{page}");
+    // Without a URL, the rows are only drawn.
+    let done = zcomm(&folder, &["stress", "--csv", &rows, "--svg", &curve]);
+    assert_eq!(
+        (done.code, done.stdout.as_str()),
+        (Some(0), ""),
+        "{}",
+        done.stderr
+    );
+    let curve = std::fs::read_to_string(&curve).unwrap();
+    if cfg!(target_os = "linux") {
+        for part in [
+            ">Cost of a delivery<",
+            ">old ",
+            ">new ",
+            ">new, faster ",
+            ">2<",
+            ">4<",
+        ] {
+            assert!(curve.contains(part), "{part} in {curve}");
+        }
+    }
+}
+
+/// The names in the first line say which columns a table has, so another load generator can
+/// write rows, too.
+#[test]
+fn a_table_of_another_load_generator_gets_rows_and_is_drawn() {
+    let server = start(no_limits(), echo);
+    let folder = folder("stress-foreign");
+    let rows = folder.join("bench.csv");
+    // It has a column that `stress` does not know, and no end of the last line.
+    let before = "label,connections,note,server_cpu_us_per_message\nuWebSockets,2,\"a, b\",2.5";
+    std::fs::write(&rows, before).unwrap();
+    let more = [
+        "-c",
+        "2",
+        "--label",
+        "ours",
+        "--csv",
+        "bench.csv",
+        "--svg",
+        "curve.svg",
+    ];
+    let quick = ["stress", &server.url(), "-d", "0.3", "--warm-up", "0"];
+    let done = zcomm(&folder, &[&quick[..], &more].concat());
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    let table = std::fs::read_to_string(&rows).unwrap();
+    assert!(table.starts_with(&format!("{before}\nours,2,,")), "{table}");
+    assert_eq!(table.lines().count(), 3, "{table}");
+    let curve = std::fs::read_to_string(folder.join("curve.svg")).unwrap();
+    assert!(curve.contains(">uWebSockets 2.50<"), "{curve}");
+    // A label needs its column.
+    std::fs::write(&rows, "connections,server_cpu_us_per_message\n").unwrap();
+    let done = zcomm(&folder, &[&quick[..], &more].concat());
+    assert_eq!(done.code, Some(2), "{}", done.stderr);
+    assert!(done.stderr.contains("no column label"), "{}", done.stderr);
+}
+
+#[test]
+fn a_picture_of_no_runs_or_of_another_file_is_refused() {
+    let folder = folder("stress-no-picture");
+    std::fs::write(folder.join("people.csv"), "name,age\nAda,36\n").unwrap();
+    let drawn = |arguments: &[&str]| {
+        let done = zcomm(&folder, &[&["stress"], arguments].concat());
+        assert_eq!(done.code, Some(2), "{}", done.stderr);
+        assert!(!folder.join("curve.svg").exists());
+        done.stderr
+    };
+    let said = drawn(&["--csv", "people.csv", "--svg", "curve.svg"]);
+    assert!(
+        said.contains("does not name the column connections"),
+        "{said}"
+    );
+    let said = drawn(&["--csv", "missing.csv", "--svg", "curve.svg"]);
+    assert!(said.contains("no row of missing.csv"), "{said}");
+    assert!(drawn(&["--svg", "curve.svg"]).contains("--csv"));
+    assert!(drawn(&["--csv", "people.csv"]).contains("<URL>"));
+    assert!(drawn(&["--csv", "a.csv", "--svg", "curve.svg", "--json"]).contains("<URL>"));
+}
+
 /// A device is not a table, and may have no end: it is not read.
 #[cfg(unix)]
 #[test]
@@ -522,6 +639,10 @@ fn a_page_loads_nothing_and_runs_no_script() {
     let page = std::fs::read_to_string(&file).unwrap();
     assert!(
         page.contains("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;"),
+        "{page}"
+    );
+    assert!(
+        page.contains("<p class=\"bad\">2 of 2 connections failed: "),
         "{page}"
     );
     // An address with markup in it is text, too.

@@ -7,10 +7,11 @@
 -- ARGV 1 to 4: the name of the server, the number of its first request, the epoch (the random
 -- name) for a new log, the deadline.
 -- ARGV 5 and 6: the maximum number of entries in the log, and of bytes in their payloads.
--- ARGV from 7 on: the kind and the payload of each entry.
+-- ARGV 7: the service of this server, for example an open broadcast.
+-- ARGV from 8 on: the kind and the payload of each entry.
 local log, facts, last_request = KEYS[1], KEYS[2], KEYS[3]
 local server, first, epoch, deadline = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
-local max_entries, max_bytes = tonumber(ARGV[5]), tonumber(ARGV[6])
+local max_entries, max_bytes, service = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
@@ -20,27 +21,33 @@ redis.call('XLEN', log)
 
 -- The entries are in the log already: the server tries again because it got no answer.
 if tonumber(redis.call('GET', last_request) or '0') >= first then
-    return {'known', 0, now}
+    return {'known', 0, now, ''}
 end
 -- Too late: the clients that sent these entries have got an error already.
 if now > deadline then
-    return {'late', 0, now}
+    return {'late', 0, now, ''}
 end
 
--- If the facts or the entries are missing, begin a new log. Readers notice the new epoch.
-local known = redis.call('HMGET', facts, 'epoch', 'seq', 'digest', 'time', 'bytes')
+-- If the facts or the entries are missing, begin a new log. It belongs to this server's service.
+-- Readers notice the new epoch.
+local known = redis.call('HMGET', facts, 'epoch', 'seq', 'digest', 'time', 'bytes', 'service')
 if not known[1] or (known[2] ~= '0' and redis.call('EXISTS', log) == 0) then
-    redis.call('HSET', facts, 'epoch', epoch, 'seq', 0, 'digest', '', 'bytes', 0)
+    redis.call('HSET', facts, 'epoch', epoch, 'seq', 0, 'digest', '', 'bytes', 0, 'service', service)
     redis.call('DEL', log)
-    known = {epoch, 0, '', known[4], 0}
+    known = {epoch, 0, '', known[4], 0, service}
+end
+-- A log belongs to one service, because the others do not understand its entries. And whoever
+-- needs no token must not send messages to clients that had to show one.
+if known[6] ~= service then
+    return {'taken', 0, now, known[6] or ''}
 end
 epoch = known[1]
 local seq, digest, bytes = tonumber(known[2]), known[3], tonumber(known[5])
 -- The times of the entries never go back, even if the clock of Redis does.
 local time = math.max(now, tonumber(known[4] or '0'))
 
-for at = 7, #ARGV, 2 do
-    local number, payload = first + (at - 7) / 2, ARGV[at + 1]
+for at = 8, #ARGV, 2 do
+    local number, payload = first + (at - 8) / 2, ARGV[at + 1]
     local before = digest
     seq = seq + 1
     -- The digest depends on this entry and on all entries before it. So two logs with the same
@@ -48,11 +55,12 @@ for at = 7, #ARGV, 2 do
     -- uses a request number for two payloads.)
     digest = string.sub(redis.sha1hex(before .. ' ' .. epoch .. ' ' .. seq .. ' ' .. server .. ' ' .. number), 1, 8)
     redis.call('XADD', log, seq .. '-0', 'epoch', epoch, 'before', before, 'digest', digest,
-        'server', server, 'number', number, 'kind', ARGV[at], 'time', time, 'payload', payload)
+        'server', server, 'number', number, 'kind', ARGV[at], 'time', time, 'payload', payload,
+        'service', service)
     bytes = bytes + #payload
 end
 redis.call('HSET', facts, 'seq', seq, 'digest', digest, 'time', time, 'bytes', bytes)
-redis.call('SET', last_request, first + (#ARGV - 6) / 2 - 1, 'EX', 3600)
+redis.call('SET', last_request, first + (#ARGV - 7) / 2 - 1, 'EX', 3600)
 
 -- Remove the oldest entries of a log that is too large. The newest entry stays.
 local entries = redis.call('XLEN', log)
@@ -62,4 +70,4 @@ while entries > 1 and (entries > max_entries or bytes > max_bytes) do
     bytes = redis.call('HINCRBY', facts, 'bytes', -#oldest[2][16])
     entries = entries - 1
 end
-return {'done', seq, now}
+return {'done', seq, now, ''}

@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 
 use redis::Script;
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
 use crate::{
     entry::Kind,
-    link::{Address, LIMIT, Link, within},
+    link::{Address, Link, within},
     trouble::Trouble,
 };
 
@@ -36,6 +36,8 @@ pub(crate) enum Answer {
     Known,
     /// By the clock of Redis, the deadline is over. Nothing was appended.
     Late,
+    /// The log belongs to this other service. Nothing was appended.
+    Taken(String),
 }
 
 /// The clock of Redis. The script compares the deadline with this clock, and it can differ from
@@ -84,24 +86,18 @@ pub(crate) async fn append(
         .arg(new_epoch)
         .arg(clock.of_redis(batch.deadline))
         .arg(MAX_ENTRIES)
-        .arg(MAX_BYTES);
+        .arg(MAX_BYTES)
+        .arg(address.service());
     for (kind, payload) in &batch.entries {
         call.arg(kind.word()).arg(payload);
     }
     let called = call.invoke_async(&mut link.commands);
-    let (word, seq, now): (String, u64, u64) = within(LIMIT, called).await?;
+    let (word, seq, now, owner): (String, u64, u64, String) = within(address.limit, called).await?;
     *clock = Clock::at(now);
     match word.as_str() {
         "done" => Ok(Answer::Done(seq)),
         "known" => Ok(Answer::Known),
+        "taken" => Ok(Answer::Taken(owner)),
         _ => Ok(Answer::Late),
     }
 }
-
-/// The time by which a request that starts now must be done.
-pub(crate) fn deadline() -> Instant {
-    Instant::now() + LIMIT
-}
-
-/// The time after which a quiet server appends a sign of life.
-pub(crate) const ALIVE: Duration = Duration::from_secs(2);

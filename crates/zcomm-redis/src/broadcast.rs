@@ -20,7 +20,11 @@ use crate::{
 /// # Errors
 /// [`Error::Setting`] for a wrong address. [`Error::Io`] if the system has no random bytes.
 pub fn one_service(server: Server) -> zcomm_core::Result<Server> {
-    let Some(address) = Address::from_config(server.config())? else {
+    let service = match server.config().require_auth {
+        true => "a broadcast with tokens",
+        false => "an open broadcast",
+    };
+    let Some(address) = Address::from_config(server.config(), service)? else {
         return Ok(server);
     };
     let (log, work) = open(&address, Ring(server.hub().clone()))?;

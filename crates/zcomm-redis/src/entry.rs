@@ -4,7 +4,12 @@
 //! received the newest entries. Then it gives their numbers to other entries. So a position also
 //! has a digest, which depends on all entries up to this position.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+
+/// The time after which a quiet server appends a sign of life.
+pub(crate) const ALIVE: Duration = Duration::from_secs(2);
 
 /// Where an entry is in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +60,8 @@ pub struct Entry {
     pub(crate) number: u64,
     /// The digest of the entry before this one.
     pub(crate) before: String,
+    /// The service that the log belongs to.
+    pub(crate) service: String,
 }
 
 /// An entry as Redis returns it: the id, then the fields as name, value, name, value …
@@ -86,6 +93,7 @@ impl Entry {
             payload: value("payload")?.clone(),
             number: text("number")?.parse().ok()?,
             before: text("before")?,
+            service: text("service")?,
         })
     }
 
@@ -116,6 +124,7 @@ mod tests {
             ("kind", kind),
             ("time", "1763648571007"),
             ("payload", "hello"),
+            ("service", "chat_app"),
         ];
         let flat = pairs.into_iter().flat_map(|(name, value)| [name, value]);
         let flat = flat.map(|text| Bytes::copy_from_slice(text.as_bytes()));

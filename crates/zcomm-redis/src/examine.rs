@@ -14,7 +14,7 @@ use redis::{Cmd, FromRedisValue, RedisResult, Value, cmd};
 use tokio::time::timeout;
 
 use crate::{
-    link::{Address, LIMIT, Link},
+    link::{Address, Link},
     trouble::Trouble,
 };
 
@@ -28,16 +28,19 @@ pub struct Facts {
     pub appendfsync: Option<String>,
     /// The clock of Redis minus the clock of this machine, in milliseconds.
     pub clock_difference: i64,
+    /// What the log belongs to, in words. `None` without a log, or if this user may not ask.
+    pub service: Option<String>,
     /// The commands of our servers that fail, and why.
     pub refused: Vec<(&'static str, Trouble)>,
 }
 
-/// Connects, asks, and returns after two seconds at the latest.
+/// Connects, asks, and returns after [`Config::redis_timeout`](zcomm_core::Config::redis_timeout)
+/// at the latest.
 ///
 /// # Errors
 /// [`Trouble`] if the Redis cannot be reached, or does not accept the user.
 pub async fn examine(address: &Address) -> Result<Facts, Trouble> {
-    let asked = timeout(LIMIT, ask(address)).await;
+    let asked = timeout(address.limit, ask(address)).await;
     asked.unwrap_or_else(|_| Err(Trouble::silent()))
 }
 
@@ -65,10 +68,22 @@ async fn ask(address: &Address) -> Result<Facts, Trouble> {
         let lines = info.lines().filter_map(|line| line.split_once(':'));
         facts.info = lines.map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
     }
+    facts.service = service(&mut link, address).await.ok().flatten();
     let ask = cmd("CONFIG").arg("GET").arg("appendfsync").to_owned();
     let answer = send::<(String, String)>(&mut link, &ask).await;
     facts.appendfsync = answer.ok().map(|(_, value)| value);
     Ok(facts)
+}
+
+/// The facts stay when the log is deleted, so this also asks for the log.
+async fn service(link: &mut Link, address: &Address) -> RedisResult<Option<String>> {
+    if !send::<bool>(link, cmd("EXISTS").arg(address.key("log"))).await? {
+        return Ok(None);
+    }
+    let mut ask = cmd("HMGET");
+    ask.arg(address.key("facts")).arg("service");
+    let (service,) = send::<(Option<String>,)>(link, &ask).await?;
+    Ok(service)
 }
 
 async fn send<T: FromRedisValue>(link: &mut Link, command: &Cmd) -> RedisResult<T> {

@@ -18,8 +18,8 @@
 //! applied. The server tells every client.
 //!
 //! **A message that is not in the log never looks sent.** The sender gets its answer when this
-//! server has read the message's entry from Redis. If this takes two seconds, the sender gets
-//! `Unavailable`.
+//! server has read the message's entry from Redis. If this takes two seconds
+//! (`WEBSOCKET_REDIS_TIMEOUT`), the sender gets `Unavailable`.
 //!
 //! # Reading order
 //!
@@ -33,6 +33,7 @@ mod backoff;
 mod entry;
 mod link;
 mod machine;
+mod neighbours;
 
 mod status;
 

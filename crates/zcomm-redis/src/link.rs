@@ -21,31 +21,37 @@ use zcomm_core::{
 
 use crate::trouble::Trouble;
 
-/// The time limit for an answer of Redis, and for making a connection.
-pub(crate) const LIMIT: Duration = Duration::from_secs(2);
-
-/// The address of Redis, and the name of the log in it.
+/// The address of Redis, and the log in it.
 #[derive(Clone)]
 pub struct Address {
     options: ConnectOptions,
     login: RedisConnectionInfo,
     tls: bool,
     place: String,
-    name: String,
+    /// How the names of the keys begin.
+    keys: String,
+    service: String,
+    mark: Option<u8>,
+    /// The time limit for an answer of Redis, and for a connection.
+    pub(crate) limit: Duration,
 }
 
 impl Address {
-    /// The address in the settings; `None` if the settings name no Redis.
+    /// The log at the address in the settings; `None` if the settings name no Redis.
+    ///
+    /// `service` says in words what kind of server this is, for example `an open broadcast`. A log
+    /// belongs to the service that appends to it first. A server of another service neither appends
+    /// to this log nor applies its entries.
     ///
     /// # Errors
     /// [`Error::Setting`] if the user, the password or the number of the database is not valid.
     /// [`Error::Setting`] also if the settings name a certificate authority, but the address has
     /// no TLS. [`Error::Certificate`] if the file of the authority cannot be used.
-    pub fn from_config(config: &Config) -> Result<Option<Address>> {
+    pub fn from_config(config: &Config, service: &str) -> Result<Option<Address>> {
         let Some(url) = &config.redis_url else {
             return Ok(None);
         };
-        let address = Address::new(url, &config.redis_name)?;
+        let address = Address::new(url, config, service)?;
         let Some(file) = &config.redis_ca else {
             return Ok(Some(address));
         };
@@ -63,17 +69,13 @@ impl Address {
         let also = Certificate::read_all(file);
         let also = also.map_err(|error| CertificateError::from(error).named_by(&named))?;
         let options = ConnectOptions {
-            connect_timeout: LIMIT,
+            connect_timeout: address.limit,
             ..ConnectOptions::new(address.options.url.clone(), &Trust::platform(&also)?)
         };
         Ok(Some(Address { options, ..address }))
     }
 
-    /// The log `name` in the Redis at `url`.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] if the user, the password or the number of the database is not valid.
-    pub fn new(url: &RedisUrl, name: &str) -> Result<Address> {
+    fn new(url: &RedisUrl, config: &Config, service: &str) -> Result<Address> {
         // The crate `redis` gets an address without TLS, because `connect` makes the connection.
         let plain = url.secret().replacen("rediss:", "redis:", 1);
         let info = plain
@@ -87,13 +89,16 @@ impl Address {
         let trust = Trust::platform(&[])?;
         Ok(Address {
             options: ConnectOptions {
-                connect_timeout: LIMIT,
+                connect_timeout: config.redis_timeout,
                 ..ConnectOptions::new(format!("{scheme}://{}/", url.place()), &trust)
             },
             login: info.redis_settings().clone(),
             tls: url.tls(),
             place: url.place(),
-            name: name.to_owned(),
+            keys: format!("zcomm:{}:", config.redis_name),
+            service: service.to_owned(),
+            mark: config.tokens_mark(),
+            limit: config.redis_timeout,
         })
     }
 
@@ -103,9 +108,19 @@ impl Address {
         &self.place
     }
 
-    /// The name of a key of this service.
+    /// What kind of server this is, in words.
+    pub(crate) fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// The name of a key of this log.
     pub(crate) fn key(&self, of: &str) -> String {
-        format!("zcomm:{}:{of}", self.name)
+        format!("{}{of}", self.keys)
+    }
+
+    /// The byte that servers with the same tokens have in common; nothing without tokens.
+    pub(crate) fn mark(&self) -> &[u8] {
+        self.mark.as_slice()
     }
 
     /// Connects, and logs in.
@@ -114,12 +129,13 @@ impl Address {
         let stream = connected.map_err(|error| Trouble::from(error).perhaps_tls(self.tls))?;
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
         let ready = MultiplexedConnection::new_with_config(&self.login, stream, config);
-        let ready = within(LIMIT, ready).await;
+        let ready = within(self.limit, ready).await;
         let (commands, driver) = ready.map_err(|trouble| trouble.perhaps_tls(self.tls))?;
         let mut task = JoinSet::new();
         task.spawn(driver);
         Ok(Link {
             commands,
+            limit: self.limit,
             _task: task,
         })
     }
@@ -128,6 +144,7 @@ impl Address {
 /// A connection to Redis. Dropping the link closes the connection.
 pub(crate) struct Link {
     pub(crate) commands: MultiplexedConnection,
+    limit: Duration,
     /// The task that reads and writes the connection.
     _task: JoinSet<()>,
 }
@@ -138,7 +155,7 @@ impl Link {
         &mut self,
         commands: &Pipeline,
     ) -> Result<T, Trouble> {
-        within(LIMIT, commands.query_async(&mut self.commands)).await
+        within(self.limit, commands.query_async(&mut self.commands)).await
     }
 }
 

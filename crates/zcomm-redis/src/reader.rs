@@ -19,6 +19,7 @@ use crate::{
     entry::{Entry, Fields, Position},
     link::{Address, Link, within},
     machine::{Machine, Start},
+    neighbours::Neighbours,
     pending::Pending,
     snapshot::{self, Snapshots},
     status::Status,
@@ -27,8 +28,6 @@ use crate::{
 
 /// Redis answers after this time if there is no new entry.
 const BLOCK: Duration = Duration::from_secs(2);
-/// If no answer comes in this time, not even an empty answer, Redis is frozen or cut off.
-const WATCHDOG: Duration = Duration::from_secs(8);
 /// The most entries that are read at once.
 const BATCH: usize = 64;
 
@@ -40,6 +39,7 @@ pub(crate) struct Reader<M: Machine> {
     pub(crate) status: Arc<Status>,
     /// Whether to check for lost entries. Only a test that shows what gets lost sets `false`.
     pub(crate) checks: bool,
+    pub(crate) neighbours: Neighbours,
     /// The last entry that was applied; `None` before the first entry of a log.
     pub(crate) last: Option<Position>,
     pub(crate) snapshots: Snapshots,
@@ -98,7 +98,9 @@ impl<M: Machine> Reader<M> {
         read.arg("STREAMS").arg(self.address.key("log"));
         read.arg(format!("{after}-0"));
         let answer = read.query_async::<Entries>(&mut link.commands);
-        let logs = within(WATCHDOG, answer).await?.unwrap_or_default();
+        // If no answer comes in this time, not even an empty answer, Redis is frozen or cut off.
+        let watchdog = BLOCK + 3 * self.address.limit;
+        let logs = within(watchdog, answer).await?.unwrap_or_default();
         let entries = logs.into_iter().flat_map(|(_, entries)| entries);
         entries.map(|fields| self.entry(fields)).collect()
     }
@@ -118,11 +120,23 @@ impl<M: Machine> Reader<M> {
         Trouble::unknown(&entry, &self.address.key("log"))
     }
 
+    /// Refuses an entry of another service. Then the reader chooses again where to start.
+    fn own_service(&mut self, entry: &Entry) -> Result<(), Trouble> {
+        let own = self.address.service();
+        if entry.service == own {
+            return Ok(());
+        }
+        self.started = false;
+        Err(Trouble::taken(&entry.service, own))
+    }
+
     fn apply(&mut self, entry: Entry) -> Result<(), Trouble> {
+        self.own_service(&entry)?;
         let Ok(outcome) = self.machine.apply(&entry) else {
             return Err(self.unknown(&format!("{}-0", entry.position.seq)));
         };
         self.status.read(&entry);
+        self.neighbours.heard(&entry);
         if M::NEEDS_ALL
             && self.snapshots.due(&entry)
             && let Some(state) = self.machine.snapshot()
@@ -215,11 +229,14 @@ impl<M: Machine> Reader<M> {
         Ok(same.then_some(position))
     }
 
-    /// The position of the first of these entries.
+    /// The position of the first of these entries, which must belong to this service.
     fn position(&mut self, entries: Vec<Fields>) -> Result<Option<Position>, Trouble> {
         let first = entries.into_iter().next();
-        let entry = first.map(|fields| self.entry(fields)).transpose()?;
-        Ok(entry.map(|entry| entry.position))
+        let Some(entry) = first.map(|fields| self.entry(fields)).transpose()? else {
+            return Ok(None);
+        };
+        self.own_service(&entry)?;
+        Ok(Some(entry.position))
     }
 
     /// Reports a loss, and starts again.

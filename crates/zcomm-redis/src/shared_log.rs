@@ -1,18 +1,18 @@
 //! The handle with which the handlers of a server append to the log.
 
-use std::{convert::Infallible, fmt, sync::Arc};
+use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
 use data_encoding::BASE64URL_NOPAD;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::timeout_at,
+    time::{Instant, timeout_at},
 };
 use zcomm_core::Result;
 
 use crate::{
-    append::deadline,
     link::Address,
     machine::Machine,
+    neighbours::Neighbours,
     pending::Pending,
     reader::Reader,
     snapshot::Snapshots,
@@ -41,6 +41,8 @@ pub struct SharedLog<O> {
     requests: mpsc::Sender<Request<O>>,
     status: Arc<Status>,
     server: Arc<str>,
+    /// The time that an entry has to Redis and back.
+    limit: Duration,
 }
 
 impl<O> Clone for SharedLog<O> {
@@ -49,6 +51,7 @@ impl<O> Clone for SharedLog<O> {
             requests: self.requests.clone(),
             status: Arc::clone(&self.status),
             server: Arc::clone(&self.server),
+            limit: self.limit,
         }
     }
 }
@@ -57,23 +60,25 @@ impl<O> SharedLog<O> {
     /// Appends an entry, waits until this server has applied it, and returns the outcome.
     ///
     /// # Errors
-    /// [`Unavailable`] if the outcome takes more than two seconds. If Redis has not worked for two
-    /// seconds already, the error comes at once.
+    /// [`Unavailable`] if the outcome takes more than
+    /// [`Config::redis_timeout`](zcomm_core::Config::redis_timeout). If Redis has not worked for this
+    /// time already, the error comes at once.
     pub async fn append(&self, payload: Vec<u8>) -> Result<O, Unavailable> {
         if self.status.is_hopeless() {
             return Err(Unavailable);
         }
         let (sender, outcome) = oneshot::channel();
+        let deadline = Instant::now() + self.limit;
         let request = Request {
             payload,
-            deadline: deadline(),
+            deadline,
             sender: Some(sender),
         };
         let answer = async {
             self.requests.send(request).await.ok()?;
             outcome.await.ok()
         };
-        let answer = timeout_at(deadline(), answer).await;
+        let answer = timeout_at(deadline, answer).await;
         answer.ok().flatten().ok_or(Unavailable)
     }
 
@@ -84,7 +89,7 @@ impl<O> SharedLog<O> {
     pub fn post(&self, payload: Vec<u8>) -> bool {
         let request = Request {
             payload,
-            deadline: deadline(),
+            deadline: Instant::now() + self.limit,
             sender: None,
         };
         self.requests.try_send(request).is_ok()
@@ -94,6 +99,12 @@ impl<O> SharedLog<O> {
     #[must_use]
     pub fn status(&self) -> &Arc<Status> {
         &self.status
+    }
+
+    /// The time that an entry has to Redis and back.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        self.limit
     }
 
     /// The random name of this server.
@@ -132,7 +143,9 @@ pub fn open_with<M: Machine>(
     impl Future<Output = Infallible> + Send + use<M>,
 )> {
     let server: Arc<str> = random_name()?.into();
-    let (pending, status) = (Pending::new(), Arc::new(Status::new(address.place())));
+    let status = Status::new(address.place(), &address.key("log"), address.limit);
+    let status = Arc::new(status);
+    let pending = Pending::new();
     let (requests, queue) = mpsc::channel(QUEUE);
     let reader = Reader {
         address: address.clone(),
@@ -141,6 +154,7 @@ pub fn open_with<M: Machine>(
         pending: pending.clone(),
         status: Arc::clone(&status),
         checks,
+        neighbours: Neighbours::new(address),
         last: None,
         snapshots: Snapshots::new(),
         started: false,
@@ -160,6 +174,7 @@ pub fn open_with<M: Machine>(
         requests,
         status,
         server,
+        limit: address.limit,
     };
     let work = async {
         let mut tasks = tokio::task::JoinSet::new();
@@ -181,4 +196,29 @@ fn random_name() -> Result<String> {
     let mut name = BASE64URL_NOPAD.encode(&bytes);
     name.truncate(11);
     Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn l14_a_message_waits_for_the_limit_once_and_then_not_at_all() {
+        let limit = Duration::from_secs(2);
+        // Nobody reads the queue, as if Redis was away.
+        let (requests, _queue) = mpsc::channel(QUEUE);
+        let log = SharedLog::<()> {
+            requests,
+            status: Arc::new(Status::new("127.0.0.1:6379", "zcomm:course:log", limit)),
+            server: "me".into(),
+            limit,
+        };
+        for expected in [limit, Duration::ZERO] {
+            let began = Instant::now();
+            assert_eq!(log.append(Vec::new()).await, Err(Unavailable));
+            // Tokio's clock has milliseconds.
+            let over = began.elapsed() - expected;
+            assert!(over <= Duration::from_millis(1), "{over:?}");
+        }
+    }
 }

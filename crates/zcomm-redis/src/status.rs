@@ -14,18 +14,20 @@ use std::{
 use tokio::time::Instant;
 use zcomm_core::{Figure, FigureKind};
 
-use crate::{entry::Entry, trouble::Trouble};
-
-/// If no own entry has come back for this time, the server is not healthy.
-const STALE: Duration = Duration::from_secs(6);
-/// If Redis has not worked for this time, a new message fails at once. Before, a new message waits,
-/// because Redis often works again soon.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::{
+    entry::{ALIVE, Entry},
+    trouble::Trouble,
+};
 
 /// The state of the connection to Redis.
 pub struct Status {
     /// The address of Redis, for the messages that are logged.
     place: String,
+    /// The key of the log in Redis, for the messages that are logged.
+    log: String,
+    /// The time limit for an answer of Redis. If Redis has not worked for this time, a new message
+    /// fails at once. Before, a new message waits, because Redis often works again soon.
+    limit: Duration,
     facts: Mutex<Facts>,
 }
 
@@ -47,9 +49,11 @@ struct Facts {
 }
 
 impl Status {
-    pub(crate) fn new(place: &str) -> Status {
+    pub(crate) fn new(place: &str, log: &str, limit: Duration) -> Status {
         Status {
             place: place.to_owned(),
+            log: log.to_owned(),
+            limit,
             facts: Mutex::new(Facts {
                 reader: Err(Trouble::starting()),
                 writer: Ok(()),
@@ -71,10 +75,12 @@ impl Status {
     pub fn health(&self) -> Result<(), String> {
         let facts = self.lock();
         if let Some(trouble) = facts.trouble() {
-            return Err(format!("redis: {}", trouble.word));
+            return Err(trouble.public());
         }
+        // If no own entry has come back for this time, the server is not healthy.
+        let stale = ALIVE + 2 * self.limit;
         match facts.own_entry {
-            Some(at) if at.elapsed() < STALE => Ok(()),
+            Some(at) if at.elapsed() < stale => Ok(()),
             _ => Err("redis: silent".to_owned()),
         }
     }
@@ -123,13 +129,13 @@ impl Status {
     /// Whether Redis has not worked for so long that a new message fails at once.
     pub(crate) fn is_hopeless(&self) -> bool {
         let since = self.lock().bad_since;
-        since.is_some_and(|since| since.elapsed() >= PATIENCE)
+        since.is_some_and(|since| since.elapsed() >= self.limit)
     }
 
     pub(crate) fn reader(&self, state: Result<(), Trouble>) {
         let mut facts = self.lock();
         facts.reader = state;
-        facts.changed(&self.place);
+        facts.changed(&self.place, &self.log);
     }
 
     /// `state` has the number of the newest entry that this server has appended, if that number is
@@ -140,7 +146,7 @@ impl Status {
             facts.written = seq;
         }
         facts.writer = state.map(drop);
-        facts.changed(&self.place);
+        facts.changed(&self.place, &self.log);
     }
 
     pub(crate) fn read(&self, entry: &Entry) {
@@ -175,11 +181,14 @@ impl Facts {
     }
 
     /// Logs a line if the state has changed.
-    fn changed(&mut self, place: &str) {
+    fn changed(&mut self, place: &str, log: &str) {
         let Some(trouble) = self.trouble().cloned() else {
             self.bad_since = None;
             if self.logged.take().is_some() {
-                tracing::info!("connected to Redis at {place}: this server is one of several");
+                tracing::info!(
+                    "connected to Redis at {place}: this server is one of several, which share the \
+                     log {log}"
+                );
             }
             return;
         };

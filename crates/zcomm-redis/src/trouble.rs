@@ -2,7 +2,8 @@
 //!
 //! A trouble has a word and a sentence. The word is public: `/healthz` shows the word. The
 //! sentence is for the server's log: it can name the address, and says what to do. Neither
-//! contains the password.
+//! contains the password. A log that belongs to another service is the exception: here `/healthz`
+//! shows the sentence, too.
 
 use std::fmt;
 
@@ -18,8 +19,8 @@ const CLOSED: &str = "Redis has closed the connection";
 /// Why Redis cannot be used now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// `starting`, `away`, `silent`, `tls`, `unknown`, or the first word of an error from Redis,
-    /// such as `READONLY`.
+    /// `starting`, `away`, `silent`, `tls`, `unknown`, `taken`, or the first word of an error from
+    /// Redis, such as `READONLY`.
     pub word: String,
     text: String,
 }
@@ -60,6 +61,31 @@ impl Trouble {
                  start the newer version here, or give the other program another \
                  WEBSOCKET_REDIS_NAME and delete the key: redis-cli DEL {key}"
             ),
+        }
+    }
+
+    /// The log belongs to another service, which appended to it first.
+    pub(crate) fn taken(owner: &str, own: &str) -> Trouble {
+        // Shorten and escape the name, because it can be any text.
+        let owner: String = match owner {
+            "" => "another version of this program".to_owned(),
+            owner => owner.chars().take(40).collect(),
+        };
+        Trouble {
+            word: "taken".into(),
+            text: format!(
+                "this log belongs to {}, and this server is {own}; set WEBSOCKET_REDIS_NAME to \
+                 another name",
+                owner.escape_debug()
+            ),
+        }
+    }
+
+    /// What `/healthz` shows. Contains no address.
+    pub(crate) fn public(&self) -> String {
+        match self.word.as_str() {
+            "taken" => format!("redis: taken: {}", self.text),
+            word => format!("redis: {word}"),
         }
     }
 

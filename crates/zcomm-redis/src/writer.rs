@@ -17,9 +17,9 @@ use tokio::{
 };
 
 use crate::{
-    append::{ALIVE, Answer, Batch, Clock, append, deadline},
+    append::{Answer, Batch, Clock, append},
     backoff::Backoff,
-    entry::Kind,
+    entry::{ALIVE, Kind},
     link::{Address, Link},
     pending::Pending,
     status::Status,
@@ -109,8 +109,8 @@ impl<O: Send> Writer<O> {
         self.next += 1;
         Batch {
             first: self.next - 1,
-            entries: vec![(Kind::Alive, Vec::new())],
-            deadline: deadline(),
+            entries: vec![(Kind::Alive, self.address.mark().to_vec())],
+            deadline: Instant::now() + self.address.limit,
         }
     }
 
@@ -125,6 +125,7 @@ impl<O: Send> Writer<O> {
                 // The clock of Redis was set forward, or Redis was slow. The answer contains the
                 // time in Redis, so the next attempt has a correct deadline.
                 Ok(Answer::Late) => Trouble::silent(),
+                Ok(Answer::Taken(owner)) => Trouble::taken(&owner, self.address.service()),
                 Err(trouble) => {
                     // Drop a connection that got no answer. Also drop a connection to a replica: a
                     // new connection to the same name may lead to the new master.

@@ -95,7 +95,11 @@ impl Chat {
     /// # Errors
     /// [`Setting`](zcomm_core::Error::Setting) for a wrong address of Redis.
     pub fn one_service(&self, server: Server) -> Result<Server> {
-        let Some(address) = Address::from_config(server.config())? else {
+        let service = match server.config().require_auth {
+            true => "chat_app",
+            false => "an open chat",
+        };
+        let Some(address) = Address::from_config(server.config(), service)? else {
             return Ok(server);
         };
         let replica = Replica {
@@ -182,7 +186,7 @@ impl Chat {
         connection: &mut Connection,
     ) -> Result<LoggedIn> {
         let away = |fault| Ok((None, vec![ServerMessage::Error(fault)]));
-        if let Err(fault) = self.local.when_ready().await {
+        if let Err(fault) = self.local.when_ready(log).await {
             return away(fault);
         }
         let state = self.local.state();

@@ -30,8 +30,6 @@ use crate::{
 const REPLACED: u16 = 4001;
 /// If a server cannot reach the other servers, a client can send its message again after this time.
 const RETRY: Duration = Duration::from_secs(1);
-/// The longest time that a new client waits until the state can be used, for example at the start.
-const READY: Duration = Duration::from_secs(2);
 
 /// One server of a chat.
 pub(crate) struct Local {
@@ -87,13 +85,14 @@ impl Local {
             .send_if_modified(|known| std::mem::replace(known, ready) != ready);
     }
 
-    /// Waits until the state that several servers share can be used.
+    /// Waits until the state that several servers share can be used. A server that
+    /// starts first reads it from Redis.
     ///
     /// # Errors
-    /// A fault if this takes more than two seconds.
-    pub(crate) async fn when_ready(&self) -> Result<(), Fault> {
+    /// A fault if this takes more time than an entry of the log may take.
+    pub(crate) async fn when_ready(&self, log: &SharedLog<Outcome>) -> Result<(), Fault> {
         let mut ready = self.ready.subscribe();
-        let wait = timeout(READY, ready.wait_for(|ready| *ready));
+        let wait = timeout(log.limit(), ready.wait_for(|ready| *ready));
         let is_ready = wait.await.is_ok_and(|waited| waited.is_ok());
         is_ready.then_some(()).ok_or_else(unavailable)
     }

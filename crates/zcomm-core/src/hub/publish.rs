@@ -21,7 +21,8 @@ impl Hub {
     ///
     /// With a single server, this call does not wait: the message is in the log at once. With
     /// several servers, this call waits until the message is in the shared log and in this
-    /// server's own log, but at most two seconds. This call never waits for a client.
+    /// server's own log, but at most [`Config::redis_timeout`](crate::Config::redis_timeout). This
+    /// call never waits for a client.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if this server cannot reach the shared log.

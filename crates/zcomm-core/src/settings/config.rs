@@ -20,8 +20,8 @@ use crate::{
     protocol::rate::Rate,
     settings::{
         parse::{
-            authority, host, list, named_tokens, number, origin, ping_time, prefix, rate, refuse,
-            switch,
+            answer_time, authority, host, list, named_tokens, number, origin, ping_time, prefix,
+            rate, refuse, switch,
         },
         redis::{RedisUrl, service_name},
         tls_files::{path, tls_files},
@@ -87,6 +87,9 @@ pub struct Config {
     pub redis_ca: Option<PathBuf>,
     /// `WEBSOCKET_REDIS_NAME`: the name of the service in Redis. Default `course`.
     pub redis_name: String,
+    /// `WEBSOCKET_REDIS_TIMEOUT`: the time limit for an answer of Redis, 0.1 s to a minute. A message
+    /// that has not come back by then is not confirmed. Default 2 s.
+    pub redis_timeout: Duration,
     /// `WEBSOCKET_XRAY`, or the argument `--xray`: shows every byte of every connection,
     /// decrypted, so every message is readable. Default `None`: off.
     pub xray: Option<Xray>,
@@ -135,6 +138,7 @@ impl Default for Config {
             redis_url: None,
             redis_ca: None,
             redis_name: "course".into(),
+            redis_timeout: Duration::from_secs(2),
             xray: None,
             echo_prefix: "Echo: ".into(),
             announce: true,
@@ -195,13 +199,7 @@ impl Config {
         settings.read_into(&mut config.port, "WEBSOCKET_PORT", number(0_u16, 65535))?;
         config.read_access(settings)?;
         config.read_limits(settings)?;
-        settings.read_into(
-            &mut config.redis_url,
-            "WEBSOCKET_REDIS_URL",
-            RedisUrl::parse,
-        )?;
-        config.redis_ca = path(settings, "WEBSOCKET_REDIS_CA")?.or(config.redis_ca);
-        settings.read_into(&mut config.redis_name, "WEBSOCKET_REDIS_NAME", service_name)?;
+        config.read_redis(settings)?;
         // The spaces of this setting count, so do not trim the value.
         if let Some(text) = settings.get_exact("ECHO_PREFIX") {
             config.echo_prefix = settings.checked("ECHO_PREFIX", text, prefix)?;
@@ -265,6 +263,23 @@ impl Config {
             ping_time,
         )?;
         settings.read_into(&mut self.ping_timeout, "WEBSOCKET_PING_TIMEOUT", ping_time)
+    }
+
+    fn read_redis(&mut self, settings: &Settings) -> Result<()> {
+        let (url, timeout) = (&mut self.redis_url, &mut self.redis_timeout);
+        settings.read_into(url, "WEBSOCKET_REDIS_URL", RedisUrl::parse)?;
+        if let Some(file) = path(settings, "WEBSOCKET_REDIS_CA")? {
+            self.redis_ca = Some(file);
+        }
+        settings.read_into(timeout, "WEBSOCKET_REDIS_TIMEOUT", answer_time)?;
+        settings.read_into(&mut self.redis_name, "WEBSOCKET_REDIS_NAME", service_name)
+    }
+
+    /// One byte for several servers that compare their tokens: different bytes mean different
+    /// tokens. `None` if this server checks no token.
+    #[must_use]
+    pub fn tokens_mark(&self) -> Option<u8> {
+        self.require_auth.then(|| self.known_tokens().mark())
     }
 
     pub(crate) fn known_tokens(&self) -> Tokens {

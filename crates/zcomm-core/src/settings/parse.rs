@@ -150,6 +150,10 @@ pub(crate) fn ping_time(text: &str) -> Result<Duration, String> {
     time(text, Duration::from_millis(100), Duration::from_secs(3600))
 }
 
+pub(crate) fn answer_time(text: &str) -> Result<Duration, String> {
+    time(text, Duration::from_millis(100), Duration::from_secs(60))
+}
+
 pub(crate) fn rate(text: &str) -> Result<Option<u32>, &'static str> {
     if text.eq_ignore_ascii_case("off") {
         return Ok(None);

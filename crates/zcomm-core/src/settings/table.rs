@@ -20,7 +20,7 @@ pub struct KnownSetting {
 }
 
 /// Every setting that a program of this workspace reads.
-pub const SETTINGS: [KnownSetting; 24] = [
+pub const SETTINGS: [KnownSetting; 25] = [
     KnownSetting {
         name: "WEBSOCKET_HOST",
         default: Some("127.0.0.1"),
@@ -139,7 +139,13 @@ pub const SETTINGS: [KnownSetting; 24] = [
         name: "WEBSOCKET_REDIS_NAME",
         default: Some("course"),
         forms: "1 to 64 letters, digits, - or _",
-        meaning: "The name of the service in Redis: servers with the same name are one service. Its keys begin with `zcomm:` and this name. These servers need the same program in the same version, and the same tokens. Two different programs need two names.",
+        meaning: "The name of the service in Redis: servers with the same name are one service. Its log is the key `zcomm:NAME:log`. The log belongs to the kind of server that appends to it first: chat_app, a broadcast with tokens, or an open broadcast. A server of another kind needs another name. Servers of one service need the same version and the same tokens.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_REDIS_TIMEOUT",
+        default: Some("2"),
+        forms: "a time from 100ms to 1m, such as 500ms or 10s; a number alone means seconds",
+        meaning: "The time that a message has to Redis and back. After that, its sender is told that it is not confirmed. Choose more if Redis is far away, or if its disk is slow.",
     },
     KnownSetting {
         name: "WEBSOCKET_XRAY",

@@ -24,10 +24,14 @@ pub fn time(text: &str, least: Duration, most: Duration) -> Result<Duration, Str
     let time = seconds(text).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     time.filter(|time| (least..=most).contains(time))
         .ok_or_else(|| {
+            let examples = match most < Duration::from_secs(120) {
+                true => "500ms or 10s",
+                false => "500ms, 10s or 2m",
+            };
             let (least, most) = (time_text(least), time_text(most));
             format!(
-                "expected a time from {least} to {most}, such as 500ms, 10s or 2m; a number alone \
-                 means seconds"
+                "expected a time from {least} to {most}, such as {examples}; a number alone means \
+                 seconds"
             )
         })
 }
@@ -97,6 +101,10 @@ mod tests {
         }
         assert!(time("99ms", Duration::from_millis(100), HOUR).is_err());
         assert!(time("100ms", Duration::from_millis(100), HOUR).is_ok());
+        // The examples are within the limits.
+        let minute = Duration::from_secs(60);
+        let error = time("2m", Duration::ZERO, minute).unwrap_err();
+        assert!(error.contains("to 1m, such as 500ms or 10s; "), "{error}");
     }
 
     #[test]

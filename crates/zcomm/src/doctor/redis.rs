@@ -22,7 +22,7 @@ const CLOCKS_APART: i64 = 2_000;
 pub(super) fn check(situation: &Situation) -> Vec<Finding> {
     let config = &situation.config;
     // The check of the settings reports an address that is not valid.
-    let Ok(Some(address)) = Address::from_config(config) else {
+    let Ok(Some(address)) = Address::from_config(config, "zcomm doctor") else {
         return Vec::new();
     };
     let asked = block_on(async { Ok::<_, Failure>(examine(&address).await) });
@@ -67,6 +67,7 @@ fn unusable(trouble: &Trouble, say: &Say) -> Finding {
 
 fn judge(facts: &Facts, say: &Say, config: &Config) -> Vec<Finding> {
     let mut findings = vec![version(facts, say)];
+    findings.extend(owner(facts, say));
     findings.extend(refused(facts, say));
     findings.extend(transport(say, config));
     if facts.info.is_empty() {
@@ -81,6 +82,17 @@ fn judge(facts: &Facts, say: &Say, config: &Config) -> Vec<Finding> {
     }
     findings.extend(clocks(facts));
     findings
+}
+
+/// Says which servers can use the log. The check does not know which program the user will start.
+fn owner(facts: &Facts, say: &Say) -> Option<Finding> {
+    let owner = facts.service.as_ref()?;
+    // Shorten and escape the text, because it can be any text.
+    let owner: String = owner.chars().take(40).collect();
+    let log = format!("{}log", say.keys);
+    let what = format!("the log {log} belongs to {}", owner.escape_debug());
+    let fix = "for another program, set another name: WEBSOCKET_REDIS_NAME=";
+    Some(note(what).fix(format!("{fix}another_name")))
 }
 
 /// Reports a replica as an error, because only a master accepts entries.

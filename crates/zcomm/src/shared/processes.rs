@@ -7,9 +7,9 @@
 //! The system may hide the processes of other users. So if no process is found, the port may
 //! still be in use. Only an attempt to bind the port shows whether the port is free.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, path::Path, time::Duration};
 
-use listeners::{Protocol, SocketState};
+use listeners::{Process, Protocol, SocketState};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use super::text::visible;
@@ -18,7 +18,7 @@ use super::text::visible;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Listening {
     pub(crate) pid: u32,
-    /// The name of the program, safe to print. Linux keeps only the first 15 bytes of a name.
+    /// The name of the program, safe to print.
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
 }
@@ -33,13 +33,28 @@ pub(crate) fn listening_on(port: u16) -> io::Result<Vec<Listening>> {
     let mut found: Vec<_> = ours
         .map(|one| Listening {
             pid: one.process.pid,
-            name: visible(&one.process.name),
+            name: visible(&whole_name(&one.process)),
             address: one.socket,
         })
         .collect();
     // Sort the processes, because the system does not sort its list.
     found.sort();
     Ok(found)
+}
+
+/// Returns the name of the program. Linux keeps only the first 15 bytes of a process's name. If
+/// the name of the program's file begins with these bytes, it is the whole name. A process can
+/// also have another name than its file; that name is not changed.
+fn whole_name(process: &Process) -> String {
+    let short = &process.name;
+    // Linux adds this word to the path of a program that was built again while it runs.
+    let path = process.path.trim_end_matches(" (deleted)");
+    let file = Path::new(path).file_name().unwrap_or_default();
+    let file = file.to_string_lossy();
+    match file.starts_with(short.as_str()) {
+        true => file.into_owned(),
+        false => short.clone(),
+    }
 }
 
 /// The memory and CPU time that processes use.
@@ -95,7 +110,28 @@ mod tests {
             panic!("one process listens there: {found:?}");
         };
         assert_eq!((only.pid, only.address), (std::process::id(), address));
-        assert!(only.name.starts_with("zcomm"), "{only:?}");
+        let program = std::env::current_exe().unwrap();
+        let name = program.file_name().unwrap().to_str().unwrap();
+        assert_eq!(only.name, name);
+    }
+
+    #[test]
+    fn a_name_is_whole_where_the_file_has_the_same_name() {
+        for (name, path, whole) in [
+            (
+                "2_websocket_ech",
+                "/bin/2_websocket_echo",
+                "2_websocket_echo",
+            ),
+            ("chat_app", "/bin/chat_app (deleted)", "chat_app"),
+            // Another user's process: its path cannot be read.
+            ("2_websocket_ech", "", "2_websocket_ech"),
+            // One file has the programs of many names.
+            ("httpd", "/bin/busybox", "httpd"),
+        ] {
+            let (name, path) = (name.to_owned(), path.to_owned());
+            assert_eq!(whole_name(&Process { pid: 1, name, path }), whole);
+        }
     }
 
     #[test]

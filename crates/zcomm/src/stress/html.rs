@@ -4,35 +4,52 @@
 //! that another program or the user has written, such as the server's address.
 
 use super::{
-    chart,
+    compare, histogram,
+    markup::escaped,
     report::{QUANTILES, Report, quantiles},
+    table::Row,
+    timeline,
     units::{duration, grouped},
 };
 
 const STYLE: &str = include_str!("html.css");
 
-pub(super) fn page(report: &Report) -> String {
+/// Returns the page of a run. `row` is the run as a row of a table, and `earlier` are the rows
+/// before it.
+pub(super) fn page(report: &Report, row: &Row, earlier: &[Row]) -> String {
     let url = escaped(&report.url);
-    let load = escaped(&report.load());
+    let (load, verdict) = (escaped(&report.load()), escaped(&report.verdict()));
+    let class = report.verdict_class();
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>zcomm stress {url}</title>\n<style>\n{STYLE}</style>\n<main>\n\
-         <header><h1>{url}</h1><p>{load}</p></header>\n{}{}{}{}{}{}</main>\n</html>\n",
-        numbers(report),
+         <header><h1>{url}</h1><p>{load}</p><p class=\"{class}\">{verdict}</p></header>\n\
+         {}{}{}{}</main>\n</html>\n",
         failures(report),
-        figure(
-            "Latency of messages",
-            &chart::histogram(&report.tally.latency)
-        ),
-        section("Percentiles", &percentiles(report)),
-        figure("Messages per second", &chart::throughput(report)),
-        figure("Latency in each second", &chart::latency(report)),
+        comparison(row, earlier),
+        charts(report),
+        numbers(report),
     )
 }
 
-fn section(title: &str, body: &str) -> String {
-    format!("<section><h2>{title}</h2>{body}</section>\n")
+/// Returns the charts. Without a message that came back, there is nothing to draw.
+fn charts(report: &Report) -> String {
+    let latency = &report.tally.latency;
+    if latency.is_empty() {
+        return String::new();
+    }
+    [
+        figure("Messages by latency", &histogram::histogram(latency)),
+        section("Percentiles", "", &percentiles(report)),
+        figure("Messages per second", &timeline::throughput(report)),
+        figure("Latency in each second", &timeline::latency(report)),
+    ]
+    .concat()
+}
+
+fn section(title: &str, class: &str, body: &str) -> String {
+    format!("<section class=\"{class}\"><h2>{title}</h2>{body}</section>\n")
 }
 
 fn figure(title: &str, chart: &str) -> String {
@@ -48,7 +65,8 @@ fn numbers(report: &Report) -> String {
     let notes = report.notes();
     let notes = notes.iter().map(|note| format!("<p>{}</p>", escaped(note)));
     let (rows, notes) = (rows.collect::<String>(), notes.collect::<String>());
-    section("What was measured", &format!("<dl>{rows}</dl>{notes}"))
+    let body = format!("<dl>{rows}</dl>{notes}");
+    section("What was measured", "wide", &body)
 }
 
 fn failures(report: &Report) -> String {
@@ -63,10 +81,21 @@ fn failures(report: &Report) -> String {
         let (count, kind) = (grouped(failure.count), escaped(kind));
         format!("<li>! {count} x {kind}{}</li>", help.unwrap_or_default())
     });
-    section(
-        "What failed",
-        &format!("<ul class=\"failed\">{}</ul>", items.collect::<String>()),
-    )
+    let body = format!("<ul class=\"failed\">{}</ul>", items.collect::<String>());
+    section("What failed", "wide", &body)
+}
+
+/// Returns the comparison with earlier runs, if there are any of the same load.
+fn comparison(row: &Row, earlier: &[Row]) -> String {
+    let tables = compare::tables(row, earlier);
+    if tables.is_empty() {
+        return String::new();
+    }
+    let body = format!(
+        "{tables}<p>Each value is the median of its runs. The change is none where the runs overlap. \
+         One run shows no spread: measure both in turn, at least three times.</p>"
+    );
+    section("Compared with earlier runs of this load", "wide", &body)
 }
 
 /// Returns a table with a row for each percentile. The table is narrow enough for a phone.
@@ -81,25 +110,4 @@ fn percentiles(report: &Report) -> String {
     });
     let (head, rows) = (head.collect::<String>(), rows.collect::<String>());
     format!("<table><tr><th></th>{head}</tr>{rows}</table>")
-}
-
-fn escaped(text: &str) -> String {
-    // Replace `&` first, because the other replacements contain a `&`.
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn markup_in_a_text_is_escaped() {
-        let hostile = "<script>alert(\"1\" & '2')</script>";
-        let shown = "&lt;script&gt;alert(&quot;1&quot; &amp; &#39;2&#39;)&lt;/script&gt;";
-        assert_eq!(escaped(hostile), shown);
-    }
 }

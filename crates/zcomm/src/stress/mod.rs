@@ -17,9 +17,13 @@ mod addresses;
 mod capacity;
 mod failures;
 mod marker;
+mod markup;
 mod server;
 mod span;
+mod table;
 mod units;
+
+mod axis;
 
 mod deliveries;
 mod plan;
@@ -34,18 +38,25 @@ mod sender;
 
 mod chart;
 mod client;
+mod compare;
 mod csv;
+mod growth;
 mod json;
 mod text;
 
 mod echo;
 mod fanout;
-mod html;
+mod histogram;
 mod lifecycle;
+mod timeline;
 
 mod load;
 
 mod notes;
+
+mod verdict;
+
+mod html;
 
 use std::{
     fs::{self, File},
@@ -61,18 +72,28 @@ use self::run::Run;
 pub(crate) use self::{addresses::first_public, arguments::Arguments};
 use crate::shared::{failure::Failure, print::print_json, text::print};
 
-const HOW_TO_WRITE: &str = "--csv and --html name a file in a folder that exists and is yours";
+const HOW_TO_WRITE: &str =
+    "--csv, --html and --svg name a file in a folder that exists and is yours";
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let Some(url) = &arguments.url else {
+        draw(arguments)?;
+        return Ok(ExitCode::SUCCESS);
+    };
     arguments.plan.check()?;
-    let options = options(arguments).await?;
+    let options = options(arguments, url).await?;
     capacity::check(arguments.plan.connections, arguments.plan.threads())?;
     // Before the run, check that the files of the report can be written.
-    if let Some(file) = &arguments.csv {
-        csv::check(file)?;
-        can_be_written(file)?;
+    let table = arguments.csv.as_deref().map(table::read).transpose()?;
+    let table = table.unwrap_or_default();
+    if arguments.label.is_some() && !table.takes("label") {
+        return Err(Failure::usage(
+            "the table has no column label, so --label has no place in it",
+            "--csv names a new file, or a table whose first line also names label",
+        ));
     }
-    if let Some(file) = &arguments.html {
+    let files = [&arguments.csv, &arguments.html, &arguments.svg];
+    for file in files.into_iter().flatten() {
         can_be_written(file)?;
     }
     let run = Arc::new(Run::new(arguments.plan.clone(), options));
@@ -82,12 +103,17 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         true => print_json(format!("{}\n", report.json())),
         false => print(report.text()),
     };
+    let row = csv::row(&report, arguments.label.as_deref());
     if let Some(file) = &arguments.csv {
-        written(file, csv::append(file, &report))?;
+        written(file, csv::append(file, &table.columns, &row))?;
     }
     if let Some(file) = &arguments.html {
-        written(file, fs::write(file, html::page(&report)))?;
+        written(
+            file,
+            fs::write(file, html::page(&report, &row, &table.rows)),
+        )?;
     }
+    draw(arguments)?;
     printed?;
     Ok(match (report.interrupted, report.is_good()) {
         (Some(code), _) => ExitCode::from(code),
@@ -98,8 +124,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 /// Returns the options to connect with. Rejects a server on a public address, unless
 /// `--i-own-this-server` is set.
-async fn options(arguments: &Arguments) -> Result<ConnectOptions, Failure> {
-    let mut options = arguments.handshake.options(&arguments.url)?;
+async fn options(arguments: &Arguments, url: &str) -> Result<ConnectOptions, Failure> {
+    let mut options = arguments.handshake.options(url)?;
     options.addresses = options.lookup().await.map_err(Error::from)?;
     if let Some(address) = first_public(&options.addresses)
         && !arguments.i_own_this_server
@@ -114,6 +140,15 @@ async fn options(arguments: &Arguments) -> Result<ConnectOptions, Failure> {
     options.ping_interval = None;
     options.max_message_bytes = options.max_message_bytes.max(4 * arguments.plan.size);
     Ok(options)
+}
+
+/// Draws the rows of the table, if `--svg` names a file for the picture.
+fn draw(arguments: &Arguments) -> Result<(), Failure> {
+    let (Some(rows), Some(picture)) = (&arguments.csv, &arguments.svg) else {
+        return Ok(());
+    };
+    let svg = growth::svg(rows, &table::read(rows)?.rows)?;
+    written(picture, fs::write(picture, svg))
 }
 
 /// Checks that a file can be written. Makes the file if it does not exist, but does not change

@@ -9,7 +9,7 @@ const BUSY: f64 = 0.85;
 const BUSIER: f64 = 0.5;
 /// If 1 % of the messages left later than this, an open loop did not keep its schedule
 /// (nanoseconds).
-const LATE: u64 = 1_000_000;
+pub(super) const LATE: u64 = 1_000_000;
 
 impl Report {
     pub(super) fn notes(&self) -> Vec<String> {
@@ -76,7 +76,7 @@ impl Report {
     }
 
     /// Returns a note if this tool, and not the server, may have limited the results.
-    fn own_limit(&self) -> Option<String> {
+    pub(super) fn own_limit(&self) -> Option<String> {
         let threads = self.plan.threads();
         let (own, share) = (self.own_cores, self.own_cores / threads as f64);
         let more = threads + 1;
@@ -111,16 +111,45 @@ impl Report {
                     .into(),
             );
         };
+        let late = duration(self.tally.lag.value_at_quantile(0.99));
+        if !self.was_late() {
+            return Some(format!(
+                "The schedule was kept: 99 % of the messages left within {late} of their time."
+            ));
+        }
+        Some(not_kept(unsent, &late))
+    }
+
+    /// Open loop: whether messages did not leave, or left late.
+    pub(super) fn was_late(&self) -> bool {
         let p99 = self.tally.lag.value_at_quantile(0.99);
-        let (late, messages) = (duration(p99), counted(unsent, "message"));
-        Some(if unsent > 0 || p99 > LATE {
-            format!(
-                "The schedule was not kept: {messages} did not leave at all, and 1 % of the others left \
-                 {late} late or more. Either this tool was too slow, or the server did not accept more messages; the \
-                 latencies include this delay."
-            )
-        } else {
-            format!("The schedule was kept: 99 % of the messages left within {late} of their time.")
-        })
+        self.unsent.is_some_and(|unsent| unsent > 0 || p99 > LATE)
+    }
+}
+
+/// Says what left too late. `late` is the delay of 1 of 100 messages.
+fn not_kept(unsent: u64, late: &str) -> String {
+    let what = match unsent {
+        0 => format!("1 % of the messages left {late} late or more"),
+        _ => format!(
+            "{} did not leave at all, and 1 % of the others left {late} late or more",
+            counted(unsent, "message")
+        ),
+    };
+    format!(
+        "The schedule was not kept: {what}. Either this tool was too slow, or the server did not \
+         accept more messages; the latencies include this delay."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_that_did_not_leave_are_named_only_if_there_are_any() {
+        let late = "The schedule was not kept: 1 % of the messages left 3 ms late or more. ";
+        assert!(not_kept(0, "3 ms").starts_with(late));
+        assert!(not_kept(1, "3 ms").contains(": 1 message did not leave at all, and 1 % of"));
     }
 }

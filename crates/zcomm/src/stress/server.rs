@@ -12,6 +12,8 @@ use crate::shared::processes::{Usage, Watched, listening_on};
 
 /// The server's process during a run. Memory is in bytes.
 pub(super) struct Server {
+    /// The name of the first process.
+    pub(super) program: String,
     /// The name and pid of each process.
     pub(super) names: String,
     watched: Watched,
@@ -36,6 +38,7 @@ impl Server {
         });
         // A process that listens at two addresses is in the list twice. Remove the second entry.
         processes.dedup_by_key(|process| process.pid);
+        let program = processes.first()?.name.clone();
         let names = processes.iter();
         let names: Vec<_> = names
             .map(|process| format!("{} (pid {})", process.name, process.pid))
@@ -43,6 +46,7 @@ impl Server {
         let mut watched = Watched::new(processes.iter().map(|process| process.pid));
         let before = watched.usage().memory;
         (before > 0).then_some(Server {
+            program,
             names: names.join(", "),
             watched,
             before,

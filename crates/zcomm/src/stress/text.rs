@@ -58,7 +58,7 @@ impl Report {
     fn server_rows(&self, server: &Server) -> [Row; 3] {
         let cores = self.server_cores;
         let cpu = match self.server_cpu_each() {
-            Some(us) => format!("CPU {us:.2} us per message, {cores:.2} cores"),
+            Some(us) => format!("CPU {us:.2} µs per message, {cores:.2} cores"),
             None => format!("CPU {cores:.2} cores; no message came back"),
         };
         let memory = format!(
@@ -96,7 +96,8 @@ impl Report {
         for note in self.notes() {
             text += &format!("\n{}", wrapped(&note, COLUMNS).join("\n"));
         }
-        text + "\n"
+        // Some terminals have only ASCII characters.
+        text.replace("µs", "us") + "\n"
     }
 }
 

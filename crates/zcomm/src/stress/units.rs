@@ -7,8 +7,8 @@ pub(super) fn duration(nanoseconds: u64) -> String {
     let value = nanoseconds as f64;
     match nanoseconds {
         0 => "-".into(),
-        1..100_000 => format!("{:.1} us", value / 1e3),
-        100_000..1_000_000 => format!("{:.0} us", value / 1e3),
+        1..100_000 => format!("{:.1} µs", value / 1e3),
+        100_000..1_000_000 => format!("{:.0} µs", value / 1e3),
         1_000_000..100_000_000 => format!("{:.2} ms", value / 1e6),
         100_000_000..1_000_000_000 => format!("{:.0} ms", value / 1e6),
         _ => format!("{:.2} s", value / 1e9),
@@ -37,8 +37,8 @@ mod tests {
     #[test]
     fn numbers_are_short_and_have_their_unit() {
         assert_eq!(duration(0), "-");
-        assert_eq!(duration(83_200), "83.2 us");
-        assert_eq!(duration(999_999), "1000 us");
+        assert_eq!(duration(83_200), "83.2 µs");
+        assert_eq!(duration(999_999), "1000 µs");
         assert_eq!(duration(1_234_000), "1.23 ms");
         assert_eq!(duration(300_000_000), "300 ms");
         assert_eq!(duration(2_500_000_000), "2.50 s");
