@@ -537,6 +537,27 @@ async fn echoes_after(raw: &mut Raw, pongs: usize) {
     panic!("more than {pongs} pongs");
 }
 
+/// A ping whose pong is still to be sent, and then something that ends the connection.
+#[tokio::test(start_paused = true)]
+async fn f19_no_frame_follows_our_close() {
+    survives(Config::default(), async |server| {
+        let ping = frame(PING, b"there?");
+        let pings = ping.repeat(21);
+        let texts = [&frame(TEXT, b"x").repeat(40), &ping[..], &frame(TEXT, b"x")].concat();
+        let reserved = [ping, frame(0xc1, b"x")].concat();
+        for input in [pings, texts, reserved] {
+            let mut raw = Raw::open(server.addr, "/").await;
+            raw.send(&input).await;
+            let mut last = None;
+            while let Some((first, _)) = raw.next_frame().await {
+                last = Some(first);
+            }
+            assert_eq!(last, Some(0x88));
+        }
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn f21_a_pong_counts_only_when_it_answers_the_ping() {
     survives(Config::default(), async |server| {

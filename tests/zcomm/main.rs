@@ -18,6 +18,7 @@ mod help;
 mod hostile;
 mod hosts;
 mod input;
+mod learn;
 mod listen;
 mod options;
 mod peers;

@@ -17,7 +17,7 @@ use std::{
 use crate::{Done, children, connect::connect, zcomm, zcomm_command};
 
 /// Where they are installed.
-const PEERS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../peers");
+pub(crate) const PEERS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../peers");
 const INSTALL: &str = "\
 install them, at the top of the project, with
   python3 -m venv target/peers/venv

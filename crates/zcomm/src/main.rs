@@ -23,6 +23,8 @@ mod check;
 mod doctor;
 mod xray;
 
+mod learn;
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -44,6 +46,7 @@ Examples:
   zcomm xray ws://127.0.0.1:8765/       see every byte, explained
   zcomm chaos ws://127.0.0.1:8765/      test a server on a bad network
   zcomm check ws://127.0.0.1:8765/      test a server against the standard
+  zcomm learn                           exercises that grade themselves
   zcomm help connect                    show the options of a subcommand
 
 Exit codes of all subcommands:
@@ -77,6 +80,8 @@ enum Command {
     Chaos(Box<chaos::Arguments>),
     /// Test a server or client: which section of the standard does it break?
     Check(Box<check::Arguments>),
+    /// Exercises: list, start, check, hint, watch, reset
+    Learn(learn::Arguments),
     /// Make certificates for wss:// on this machine, or explain one
     Certs(certs::Arguments),
     /// Print a completion script for a shell
@@ -94,6 +99,7 @@ fn main() -> ExitCode {
         Command::Xray(arguments) => xray::run(&arguments),
         Command::Chaos(arguments) => block_on(chaos::run(&arguments)),
         Command::Check(arguments) => block_on(check::run(&arguments)),
+        Command::Learn(arguments) => block_on(learn::run(&arguments)),
         Command::Stress(arguments) => block_on(stress::run(&arguments)),
         Command::Demo(arguments) => Ok(tour::run(&arguments)),
         Command::Chat(arguments) => block_on(chat::run(&arguments)),

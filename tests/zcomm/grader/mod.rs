@@ -293,6 +293,24 @@ fn an_answer_is_compared_with_an_expression() {
     assert!(done.stdout.contains(actual), "{}", done.stdout);
 }
 
+/// A learner types `--echo` for lesson 2, which puts a text before each message.
+#[test]
+fn an_echo_with_a_text_before_each_message_gets_a_hint() {
+    let server = servers::start(servers::no_limits(), servers::echo);
+    let hint =
+        "\nThe server puts \"Echo: \" before each text that it sends back. --echo needs the\n";
+    for only in ["ws/5.6/1", "ws/5.4"] {
+        let done = check(&[&server.url(), "--echo", "--only", only]);
+        assert_eq!(done.code, Some(1));
+        assert!(done.stdout.contains(hint), "{}", done.stdout);
+    }
+    // An echo that is wrong in another way gets no such hint.
+    let wrong = peer::start(Fault::KindOfLast);
+    let done = check(&[&wrong, "--echo"]);
+    assert_eq!(done.code, Some(1));
+    assert!(!done.stdout.contains("The server puts"), "{}", done.stdout);
+}
+
 /// TLS is below the frames, so the same cases pass.
 #[test]
 fn a_server_with_tls_is_tested_with_its_authority() {

@@ -30,8 +30,11 @@ impl Socket {
         let until = self.deadlines.close_until();
         let written = self.wire.write_last(until).await;
         if let (Some(messages), Some(end)) = (self.unsent, &self.end) {
+            // The client has only a part of the message that is left in the output.
+            let has_part =
+                !written && self.deadlines.stop_is_over() && !self.wire.meter.output.is_empty();
             let unsent = Unsent {
-                messages: messages as usize,
+                messages: messages as usize + usize::from(has_part),
                 close_frame: !written,
                 ..self.nothing_unsent()
             };

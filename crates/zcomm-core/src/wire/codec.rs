@@ -291,9 +291,11 @@ impl Wire {
             code: why.code().into(),
             reason: why.reason().into(),
         };
-        // Ignore the result: `finish` writes the remaining bytes, or drops them after a time
+        // Ignore the results: `finish` writes the remaining bytes, or drops them after a time
         // limit.
         let (codec, meter) = self.codec();
+        // The codec keeps a pong back until the next flush, and no frame may follow the Close.
+        codec.flush(meter).ok();
         codec.close(meter, Some(frame)).ok();
     }
 

@@ -164,7 +164,7 @@ impl Waiter<'_> {
     }
 
     async fn message(&mut self, opcode: u8, expected: &[u8]) -> Verdict {
-        let (until, mut wrong) = (self.until(), None);
+        let (until, mut wrong, mut prefix) = (self.until(), None, None);
         loop {
             match self.step(until).await {
                 Step::Frame(event) => match frame(&event) {
@@ -176,6 +176,7 @@ impl Waiter<'_> {
                         if self.fits(opcode, kind, bytes, expected) {
                             return passed("the message");
                         }
+                        prefix = text_before(bytes, expected);
                         wrong = Some(if kind == opcode {
                             place(data, expected)
                         } else {
@@ -186,7 +187,7 @@ impl Waiter<'_> {
                     _ => {}
                 },
                 Step::Ended(end) => return self.ended(end),
-                Step::Late => return self.missing("message", wrong),
+                Step::Late => return self.missing("message", wrong).with_prefix(prefix),
             }
         }
     }
@@ -199,4 +200,11 @@ impl Waiter<'_> {
             _ => kind == opcode && bytes == expected,
         }
     }
+}
+
+/// Returns the text before the expected message, if the answer ends with this message.
+fn text_before(answer: &[u8], expected: &[u8]) -> Option<String> {
+    let before = answer.strip_suffix(expected)?;
+    let text = std::str::from_utf8(before).ok()?;
+    (!expected.is_empty()).then(|| text.to_owned())
 }

@@ -54,7 +54,7 @@ pub(super) enum Next {
     Late,
 }
 
-pub(super) struct Link {
+pub(crate) struct Link {
     stream: Box<dyn Stream>,
     decoder: Decoder,
     /// The direction of the bytes that this side sends.

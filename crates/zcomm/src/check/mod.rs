@@ -41,6 +41,7 @@ mod run;
 mod client;
 mod report;
 
+mod actor;
 mod plan;
 
 use std::{fs, io, path::Path, process::ExitCode, sync::Arc, time::Duration};
@@ -51,12 +52,17 @@ use crate::{
     shared::{failure::Failure, print::print_json, text::print},
     stress::first_public,
 };
+pub(crate) use actor::{Actor, Heard, Opened};
 pub(crate) use arguments::Arguments;
-use case::{Of, Setting};
+use case::{Of, Setting, Talk};
+pub(crate) use client::port::{Arrived, Port};
 use plan::{about_client, about_server, divide, select, talk};
 use report::{Context, Score};
 use run::{Outcome, play_all};
 use server::{Server, limit};
+
+/// The shortest time limit of an answer, for `zcomm learn`.
+pub(crate) const LEAST: Duration = Duration::from_secs(2);
 
 /// Tests a server or a client. The exit code is 0 if all cases that ran have passed, 1 if a case
 /// failed, and 2 if no case ran.
@@ -95,7 +101,7 @@ async fn test_server(arguments: &Arguments, url: &str) -> Result<(Context, Vec<O
     };
     let context = about_server(arguments, url, options.shown_url());
     let selected = select(of, &arguments.only)?;
-    let server = Server::new(options)?;
+    let server = Server::new(options).map_err(Failure::misuse)?;
     let measured = server.measure(arguments.timeout).await?;
     let setting = Setting {
         talk: talk(arguments),
@@ -111,6 +117,30 @@ async fn test_server(arguments: &Arguments, url: &str) -> Result<(Context, Vec<O
     let play = |case| run::play(case, Arc::clone(&server), setting.clone());
     outcomes.extend(play_all(cases, jobs, play).await);
     Ok((context, in_order(of, outcomes)))
+}
+
+/// Plays cases with a server for `zcomm learn`. Returns the name of the first case that failed, and
+/// its explanation.
+pub(crate) async fn first_failed(
+    options: ConnectOptions,
+    names: &[String],
+    echo: bool,
+) -> Result<Option<(&'static str, String)>, Failure> {
+    let selected = select(Of::Server, names)?;
+    let server = Server::new(options).map_err(Failure::misuse)?;
+    let measured = server.measure(LEAST).await?;
+    let setting = Setting {
+        talk: if echo { Talk::Echo } else { Talk::Unknown },
+        limit: limit(measured.round_trip, LEAST),
+    };
+    let closed = (!measured.opens).then_some("ws/4.2.2/1");
+    let (skipped, cases) = divide(selected, false, &setting.talk, closed);
+    let jobs = if measured.together { 16 } else { 1 };
+    let server = Arc::new(server);
+    let play = |case| run::play(case, Arc::clone(&server), setting.clone());
+    let mut outcomes = play_all(cases, jobs, play).await;
+    outcomes.extend(skipped);
+    Ok(report::first_failed(&in_order(Of::Server, outcomes)))
 }
 
 /// Looks up the server, and refuses a public address.

@@ -37,8 +37,8 @@ pub(super) struct Measured {
 }
 
 impl Server {
-    pub(super) fn new(options: ConnectOptions) -> Result<Server, Failure> {
-        let upstream = Upstream::new(options.clone()).map_err(Failure::misuse)?;
+    pub(super) fn new(options: ConnectOptions) -> Result<Server, ConnectError> {
+        let upstream = Upstream::new(options.clone())?;
         Ok(Server { upstream, options })
     }
 

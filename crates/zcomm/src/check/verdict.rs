@@ -2,7 +2,7 @@
 
 use zcomm_core::xray::{BrokenRule, Event, EventKind, Frame, Head};
 
-use crate::shared::text::visible;
+use crate::shared::text::{cut, visible};
 
 /// The number of bytes of a frame that a report shows.
 const SHOWN: usize = 24;
@@ -16,6 +16,16 @@ pub(super) enum Verdict {
     Failed(Box<Seen>),
     /// The case did not run, or has no result. The text says why.
     Skipped(String),
+}
+
+impl Verdict {
+    /// Adds the text that an echo server has put before the message.
+    pub(super) fn with_prefix(mut self, prefix: Option<String>) -> Verdict {
+        if let Verdict::Failed(seen) = &mut self {
+            seen.prefix = prefix;
+        }
+        self
+    }
 }
 
 /// What a peer did in a failed case.
@@ -33,6 +43,8 @@ pub(super) struct Seen {
     pub(super) late: bool,
     /// Whether the case could not connect: the server has stopped.
     pub(super) gone: bool,
+    /// The text that an echo server has put before the message.
+    pub(super) prefix: Option<String>,
 }
 
 impl Seen {
@@ -108,13 +120,4 @@ fn frame_line(event: &Event, frame: &Frame) -> String {
         line += &format!(": {:?}", cut(&visible(text)));
     }
     line
-}
-
-/// Cuts a text to 64 characters, so that it fits on a line.
-pub(super) fn cut(text: &str) -> String {
-    let mut cut: String = text.chars().take(64).collect();
-    if cut.len() < text.len() {
-        cut.push('…');
-    }
-    cut
 }

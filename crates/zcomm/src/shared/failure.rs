@@ -49,6 +49,11 @@ impl Failure {
         }
     }
 
+    /// What happened, without the help.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
     pub(crate) fn json(&self) -> Value {
         json!({ "type": "error", "error": self.what, "help": self.help })
     }

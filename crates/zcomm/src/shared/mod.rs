@@ -12,5 +12,6 @@ pub(crate) mod values;
 
 pub(crate) mod console;
 pub(crate) mod print;
+pub(crate) mod program;
 
 pub(crate) mod processes;

@@ -15,29 +15,50 @@ pub(crate) fn shell(command: &str) -> Command {
     shell
         .arg(if cfg!(windows) { "/C" } else { "-c" })
         .arg(command);
-    shell
+    grouped(shell)
+}
+
+/// Puts a command into a process group of its own, with pipes for input and output. Its
+/// environment contains no token of a server.
+pub(crate) fn grouped(mut command: Command) -> Command {
+    command
         .env_remove("WEBSOCKET_TOKEN")
         .env_remove("WEBSOCKET_TOKENS");
-    shell.stdin(Stdio::piped()).stdout(Stdio::piped());
-    shell.stderr(Stdio::piped()).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.stderr(Stdio::piped()).kill_on_drop(true);
     // In its own group, the process does not get the Ctrl-C of the terminal.
     #[cfg(unix)]
-    shell.process_group(0);
-    shell
+    command.process_group(0);
+    command
 }
 
 /// Kills the process group with this id. On Windows, kills only the process.
 pub(crate) fn kill_group(pid: Option<u32>, child: &mut Child) {
-    // Ignore an error: the group may have ended already.
     #[cfg(unix)]
-    if let Some(group) = pid.and_then(|pid| rustix::process::Pid::from_raw(pid as i32)) {
-        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
-    }
+    signal_group(pid, rustix::process::Signal::KILL);
     // Only Windows needs the child itself.
     #[cfg(unix)]
     let _ = child;
     #[cfg(windows)]
     if pid.is_some() {
         child.start_kill().ok();
+    }
+}
+
+/// Sends SIGTERM to the process group with this id. On Windows, kills the process.
+pub(crate) fn interrupt_group(pid: Option<u32>, child: &mut Child) {
+    #[cfg(unix)]
+    signal_group(pid, rustix::process::Signal::TERM);
+    #[cfg(not(unix))]
+    kill_group(pid, child);
+    #[cfg(unix)]
+    let _ = child;
+}
+
+#[cfg(unix)]
+fn signal_group(pid: Option<u32>, signal: rustix::process::Signal) {
+    if let Some(group) = pid.and_then(|pid| rustix::process::Pid::from_raw(pid as i32)) {
+        // Ignore an error: the group may have ended already.
+        rustix::process::kill_process_group(group, signal).ok();
     }
 }

@@ -60,6 +60,15 @@ pub(crate) fn named(name: &str) -> String {
     }
 }
 
+/// Cuts a text to 64 characters, so that it fits on a line.
+pub(crate) fn cut(text: &str) -> String {
+    let mut cut: String = text.chars().take(64).collect();
+    if cut.len() < text.len() {
+        cut.push('…');
+    }
+    cut
+}
+
 /// Breaks a text into lines of at most `width` characters. A word that is longer than `width`
 /// stays whole, on its own line.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {

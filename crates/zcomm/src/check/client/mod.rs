@@ -7,8 +7,7 @@
 //! as a server: it answers pings, and ends the connection after a wrong frame.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
-mod port;
-mod program;
+pub(super) mod port;
 
 mod play;
 
@@ -26,9 +25,8 @@ use super::{
 };
 use crate::shared::failure::Failure;
 pub(super) use play::play;
-use play::{House, key};
+use play::{House, URL, key};
 use port::Port;
-use program::URL;
 
 /// The program that is tested.
 pub(super) struct Client {

@@ -5,10 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 use zcomm_core::xray::{EventKind, Head};
 
-use super::{
-    port::{Arrived, Port},
-    program::Program,
-};
+use super::port::{Arrived, Port};
 use crate::check::{
     bytes::{Frames, PING, TEXT},
     case::{Ask, Case, Play, Reply, Setting, Want},
@@ -19,7 +16,10 @@ use crate::check::{
     run::Played,
     verdict::{Seen, Verdict, passed},
 };
+use crate::shared::{program::Program, shell::shell};
 
+/// In the command, this text stands for the address.
+pub(super) const URL: &str = "{url}";
 /// The time limit for a program to start and connect.
 pub(super) const START: Duration = Duration::from_secs(15);
 /// The time limit for a connection from a program that has already ended. The last output of the
@@ -41,7 +41,7 @@ impl House {
     /// the program did not connect.
     pub(super) async fn start(&self, name: &str) -> Result<(Program, Arrived), String> {
         let (url, mut arrived) = self.port.expect(name);
-        let program = Program::start(&self.command, &url);
+        let program = Program::start(shell(&self.command.replace(URL, &url)));
         let mut program = program.map_err(|error| format!("cannot start the command: {error}"))?;
         let what = tokio::select! {
             arrived = timeout(START, &mut arrived) => match arrived {

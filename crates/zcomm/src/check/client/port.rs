@@ -27,23 +27,23 @@ const REQUEST: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A client that has sent its request.
-pub(super) struct Arrived {
-    pub(super) link: Link,
-    pub(super) head: Head,
-    pub(super) request: Box<Event>,
+pub(crate) struct Arrived {
+    pub(crate) link: Link,
+    pub(crate) head: Head,
+    pub(crate) request: Box<Event>,
 }
 
 type Waiting = Arc<Mutex<HashMap<String, oneshot::Sender<Arrived>>>>;
 
 /// An open port. Dropping this value closes the port.
-pub(super) struct Port {
+pub(crate) struct Port {
     addr: SocketAddr,
     waiting: Waiting,
     _accepting: JoinSet<()>,
 }
 
 impl Port {
-    pub(super) async fn open() -> io::Result<Port> {
+    pub(crate) async fn open() -> io::Result<Port> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let addr = listener.local_addr()?;
         let waiting = Waiting::default();
@@ -57,13 +57,13 @@ impl Port {
     }
 
     /// Returns the address of this server: host and port.
-    pub(super) fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         self.addr.to_string()
     }
 
     /// Prepares the address of a case. Returns the address, and a receiver for the client that
     /// opens this address.
-    pub(super) fn expect(&self, name: &str) -> (String, oneshot::Receiver<Arrived>) {
+    pub(crate) fn expect(&self, name: &str) -> (String, oneshot::Receiver<Arrived>) {
         let path = format!("/case/{name}");
         let (sender, arrived) = oneshot::channel();
         let url = format!("ws://{}{path}", self.addr);

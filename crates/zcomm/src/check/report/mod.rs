@@ -10,4 +10,4 @@ mod text;
 pub(super) use json::to_json;
 pub(super) use junit::to_junit;
 pub(super) use score::{Context, Score};
-pub(super) use text::{head, to_text};
+pub(super) use text::{first_failed, head, to_text};

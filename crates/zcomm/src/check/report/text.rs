@@ -10,7 +10,7 @@ use crate::{
         run::Outcome,
         verdict::{Seen, Verdict, lines},
     },
-    shared::text::{BAD, FAINT, GOOD, wrapped},
+    shared::text::{BAD, FAINT, GOOD, cut, visible, wrapped},
 };
 use zcomm_core::xray::{Event, EventKind};
 
@@ -72,7 +72,10 @@ fn blocks(outcomes: &[Outcome], context: &Context) -> String {
             text += "\nThe other failed cases; --only NAME explains each:\n";
         }
         match at < EXPLAINED {
-            true => text += &format!("\n{}", block(outcome, seen, context)),
+            true => {
+                text += &format!("\n{}", block(outcome, seen));
+                row(&mut text, "again", &context.again(outcome.case.id));
+            }
             false => text += &case_line(outcome),
         }
     }
@@ -80,7 +83,40 @@ fn blocks(outcomes: &[Outcome], context: &Context) -> String {
         text += "\nThe server stopped during the run. Start it again and add --jobs 1: then the first\n\
                  failed case is the one that stops it.\n";
     }
-    text
+    text + &echo_hint(outcomes)
+}
+
+/// A hint for a server that puts the same text before each message that it sends back.
+fn echo_hint(outcomes: &[Outcome]) -> String {
+    let mut prefixes = outcomes
+        .iter()
+        .filter_map(|outcome| match &outcome.verdict {
+            Verdict::Failed(seen) => seen.prefix.as_ref(),
+            _ => None,
+        });
+    let Some(first) = prefixes.next().filter(|first| !first.is_empty()) else {
+        return String::new();
+    };
+    if prefixes.any(|prefix| prefix != first) {
+        return String::new();
+    }
+    let shown = cut(&visible(first));
+    let hint = format!(
+        "The server puts {shown:?} before each text that it sends back. --echo needs the text \
+         unchanged: start lesson 2 with ECHO_PREFIX= (empty). For another server, use --send TEXT \
+         --expect REGEX instead of --echo."
+    );
+    format!("\n{}\n", wrapped(&hint, WIDTH).join("\n"))
+}
+
+/// Returns the name of the first failed case, and its explanation. A case that was skipped because
+/// no WebSocket opens has failed, too.
+pub(crate) fn first_failed(outcomes: &[Outcome]) -> Option<(&'static str, String)> {
+    outcomes.iter().find_map(|outcome| match &outcome.verdict {
+        Verdict::Passed(_) => None,
+        Verdict::Failed(seen) => Some((outcome.case.id, block(outcome, seen))),
+        Verdict::Skipped(why) => Some((outcome.case.id, format!("    {why}\n"))),
+    })
 }
 
 fn section_line(section: &str, title: &str, outcomes: &[&Outcome]) -> String {
@@ -109,13 +145,15 @@ fn case_line(outcome: &Outcome) -> String {
 }
 
 /// Explains a failed case.
-fn block(outcome: &Outcome, seen: &Seen, context: &Context) -> String {
+fn block(outcome: &Outcome, seen: &Seen) -> String {
     let case = outcome.case;
     let level = match case.level {
         Level::Must => "",
         Level::Should => "  (SHOULD)",
     };
-    let mut text = format!("{BAD}✗ {}{BAD:#}  {}{level}\n", case.id, case.does);
+    let does = wrapped(&format!("{}{level}", case.does), WIDTH - INDENT);
+    let does = does.join(&format!("\n{:INDENT$}", ""));
+    let mut text = format!("{BAD}✗ {}{BAD:#}  {does}\n", case.id);
     let rule = format!("RFC 6455, {}: \"{}\"", case.section(), case.rule);
     paragraph(&mut text, "rule", &rule);
     for (at, event) in outcome.sent.iter().take(FRAMES).enumerate() {
@@ -130,7 +168,6 @@ fn block(outcome: &Outcome, seen: &Seen, context: &Context) -> String {
     seen.lines.iter().for_each(|line| row(&mut text, "", line));
     bytes(&mut text, &seen.bytes, seen.wrong);
     paragraph(&mut text, "to change", case.fix);
-    row(&mut text, "again", &context.again(case.id));
     text
 }
 

@@ -1,0 +1,147 @@
+//! The exercises of the course: the folders of `demos/exercises` in the checkout.
+//!
+//! A folder has `README.md` (the task), `steps.txt` (how it is graded), `hints.md`, and for each
+//! language a starter and a solution. The files are read when they are needed, so whoever writes an
+//! exercise builds nothing.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use zcomm_core::shown_path;
+
+use super::script::Script;
+use crate::shared::failure::Failure;
+
+/// A programming language of the exercises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Language {
+    Rust,
+    Python,
+    #[value(name = "javascript")]
+    JavaScript,
+}
+
+impl Language {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Language::Rust => "rust",
+            Language::Python => "python",
+            Language::JavaScript => "javascript",
+        }
+    }
+
+    pub(super) fn ending(self) -> &'static str {
+        match self {
+            Language::Rust => "rs",
+            Language::Python => "py",
+            Language::JavaScript => "mjs",
+        }
+    }
+
+    pub(super) fn of(name: &str) -> Option<Language> {
+        let all = [Language::Rust, Language::Python, Language::JavaScript];
+        all.into_iter().find(|language| language.name() == name)
+    }
+
+    /// The name of the learner's file.
+    pub(super) fn file(self) -> String {
+        format!("main.{}", self.ending())
+    }
+}
+
+pub(super) struct Exercise {
+    /// The name of the folder: `03_count`.
+    pub(super) name: String,
+    pub(super) folder: PathBuf,
+    /// The first line of `README.md`.
+    pub(super) title: String,
+}
+
+impl Exercise {
+    /// All exercises, in their order.
+    pub(super) fn all() -> Result<Vec<Exercise>, Failure> {
+        let folder = course().join("demos/exercises");
+        let entries = fs::read_dir(&folder).map_err(|error| missing(&folder, &error))?;
+        let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let mut folders: Vec<_> = folders
+            .filter(|folder| folder.join("steps.txt").exists())
+            .collect();
+        folders.sort();
+        folders.into_iter().map(Exercise::at).collect()
+    }
+
+    /// The exercise with this name. The number, or the part after the number, is enough.
+    pub(super) fn named(name: &str) -> Result<Exercise, Failure> {
+        let mut all = Exercise::all()?.into_iter();
+        let number = |exercise: &Exercise| exercise.name.split('_').next().map(str::to_owned);
+        let wanted = |exercise: &Exercise| {
+            let topic = exercise.name.split_once('_').map(|(_, topic)| topic);
+            exercise.name == name
+                || topic == Some(name)
+                || number(exercise)
+                    .is_some_and(|number| number == name || number.trim_start_matches('0') == name)
+        };
+        all.find(wanted).ok_or_else(|| {
+            let what = format!("no exercise has the name {name:?}");
+            Failure::usage(what, "zcomm learn lists the exercises")
+        })
+    }
+
+    fn at(folder: PathBuf) -> Result<Exercise, Failure> {
+        let name = folder.file_name().unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        let readme = read(&folder.join("README.md"))?;
+        let title = readme.lines().next().unwrap_or_default();
+        let title = title.trim_start_matches('#').trim().to_owned();
+        Ok(Exercise {
+            name,
+            folder,
+            title,
+        })
+    }
+
+    pub(super) fn read(&self, file: &str) -> Result<String, Failure> {
+        read(&self.folder.join(file))
+    }
+
+    pub(super) fn script(&self) -> Result<Script, Failure> {
+        Script::read(&self.read("steps.txt")?).map_err(|error| {
+            let what = format!("{}/steps.txt: {error}", self.name);
+            Failure::new(what, "this is an error of the course: please report it")
+        })
+    }
+
+    /// The hints, from the smallest to the largest: the sections of `hints.md`.
+    pub(super) fn hints(&self) -> Result<Vec<String>, Failure> {
+        let text = self.read("hints.md")?;
+        let hints = text.split("\n## ").skip(1);
+        let hints = hints.filter_map(|hint| Some(hint.split_once('\n')?.1.trim().to_owned()));
+        Ok(hints.collect())
+    }
+
+    /// Returns the starter in this language. `None`: the exercise has no starter in this language.
+    pub(super) fn starter(&self, language: Language) -> Option<String> {
+        self.read(&format!("starter.{}", language.ending())).ok()
+    }
+}
+
+/// The folder of the checkout that this command was built from.
+pub(super) fn course() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let top = here.ancestors().nth(2).unwrap_or(here);
+    top.canonicalize().unwrap_or_else(|_| top.to_owned())
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    fs::read_to_string(file).map_err(|error| missing(file, &error))
+}
+
+fn missing(file: &Path, error: &io::Error) -> Failure {
+    Failure::usage(
+        format!("cannot read {}: {error}", shown_path(file)),
+        "the exercises are in the checkout that built this command; if you have moved the \
+         checkout, build the command again there: cargo build --bin zcomm",
+    )
+}

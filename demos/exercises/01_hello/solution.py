@@ -1,0 +1,22 @@
+"""Greet each client: send it the text Welcome when it connects."""
+
+import asyncio
+import os
+
+from websockets.asyncio.server import serve
+
+
+async def handle(client):
+    """Runs once for each client."""
+    await client.send("Welcome")
+    async for _ in client:
+        pass
+
+
+async def main():
+    port = int(os.environ.get("WEBSOCKET_PORT", "8765"))
+    async with serve(handle, "127.0.0.1", port) as server:
+        await server.serve_forever()
+
+
+asyncio.run(main())

@@ -1,0 +1,21 @@
+// Greet each client: send it the text Welcome when it connects.
+
+use std::process::ExitCode;
+use zcomm_core::{Config, Connection, Result, Server, program, shutdown_signal};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    program("", serve()).await
+}
+
+async fn serve() -> Result<()> {
+    let server = Server::bind(Config::from_env()?).await?;
+    server.run(handle, shutdown_signal()).await
+}
+
+/// Runs once for each client.
+async fn handle(mut connection: Connection) -> Result<()> {
+    connection.send("Welcome").await?;
+    while connection.recv().await.is_some() {}
+    Ok(())
+}

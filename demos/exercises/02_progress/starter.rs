@@ -1,0 +1,23 @@
+// Many answers to one question: start gets 0 %, 50 % and 100 %.
+
+use std::process::ExitCode;
+use zcomm_core::{Config, Connection, Result, Server, program, shutdown_signal};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    program("", serve()).await
+}
+
+async fn serve() -> Result<()> {
+    let server = Server::bind(Config::from_env()?).await?;
+    server.run(handle, shutdown_signal()).await
+}
+
+/// Runs once for each client.
+async fn handle(mut connection: Connection) -> Result<()> {
+    while let Some(message) = connection.recv().await {
+        // TODO: three answers to the text start, and another answer to every other text.
+        connection.send(message).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,29 @@
+"""Count who is connected: send the number to all clients whenever it changes."""
+
+import asyncio
+import os
+
+from websockets.asyncio.server import broadcast, serve
+
+clients = set()
+
+
+async def handle(client):
+    """Runs once for each client."""
+    clients.add(client)
+    broadcast(clients, str(len(clients)))
+    try:
+        await client.wait_closed()
+    finally:
+        # Runs however the client leaves.
+        clients.remove(client)
+        broadcast(clients, str(len(clients)))
+
+
+async def main():
+    port = int(os.environ.get("WEBSOCKET_PORT", "8765"))
+    async with serve(handle, "127.0.0.1", port) as server:
+        await server.serve_forever()
+
+
+asyncio.run(main())

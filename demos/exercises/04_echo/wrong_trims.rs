@@ -1,0 +1,26 @@
+// ✗ 2  spaces and other languages stay as they are
+
+use std::process::ExitCode;
+use zcomm_core::{Config, Connection, Message, Result, Server, program, shutdown_signal};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    program("", serve()).await
+}
+
+async fn serve() -> Result<()> {
+    let server = Server::bind(Config::from_env()?).await?;
+    server.run(handle, shutdown_signal()).await
+}
+
+/// Runs once for each client.
+async fn handle(mut connection: Connection) -> Result<()> {
+    while let Some(message) = connection.recv().await {
+        let message = match message {
+            Message::Text(text) => Message::from(text.replace("  ", " ")),
+            bytes => bytes,
+        };
+        connection.send(message).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,27 @@
+// Private rooms: a message reaches the others in the room of its sender.
+
+import { WebSocketServer } from "ws";
+
+const port = Number(process.env.WEBSOCKET_PORT ?? 8765);
+const server = new WebSocketServer({ host: "127.0.0.1", port });
+// The clients in each room. A real server also limits the number of rooms.
+const rooms = new Map();
+
+// Runs once for each client.
+server.on("connection", (client) => {
+  let room;
+  const leave = () => rooms.get(room)?.delete(client);
+  client.on("error", () => {});
+  client.on("close", leave);
+  client.on("message", (text) => {
+    const data = JSON.parse(text);
+    if (data.join !== undefined) {
+      // TODO: leave the old room, join the new one, and answer.
+      room = data.join;
+    } else if (data.say !== undefined && room !== undefined) {
+      const text = JSON.stringify({ room, say: data.say });
+      // TODO: send it to the others in the room.
+      console.log(text);
+    }
+  });
+});

@@ -1,0 +1,34 @@
+// A client that calls you back: a callback for each type of message.
+
+use serde_json::{Value, json};
+use std::process::ExitCode;
+use zcomm_core::{ClientSocket, Message, Result, Trust, program};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let url = std::env::args().nth(1);
+    let url = url.unwrap_or_else(|| "ws://127.0.0.1:8765/".to_owned());
+    program("", talk(url)).await
+}
+
+async fn talk(url: String) -> Result<()> {
+    let mut socket = ClientSocket::connect(&url, &Trust::platform(&[])?).await?;
+    while let Some(message) = socket.recv().await {
+        let json: Value = match &message {
+            Message::Text(text) => serde_json::from_str(text).unwrap_or_default(),
+            Message::Binary(_) => Value::Null,
+        };
+        // TODO: call the callback of this type, and send what it returns.
+        let _ = (json, upper(&Value::Null), add(&Value::Null));
+    }
+    Ok(())
+}
+
+fn add(json: &Value) -> Value {
+    let number = |name: &str| json[name].as_i64().unwrap_or_default();
+    json!({"sum": number("a") + number("b")})
+}
+
+fn upper(json: &Value) -> Value {
+    json!({"upper": json["text"].as_str().unwrap_or_default().to_uppercase()})
+}

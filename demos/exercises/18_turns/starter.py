@@ -1,0 +1,43 @@
+"""A game with turns: the server knows the rules."""
+
+import asyncio
+import json
+import os
+
+from websockets.asyncio.server import broadcast, serve
+
+game = {"stones": 10, "turn": 1}
+players = []
+
+
+def take(player, number):
+    """Plays a move. Returns the new state, and an error for the player only."""
+    # TODO: the server must know the rules.
+    game["stones"] -= number
+    return game, None
+
+
+async def handle(client):
+    """Runs once for each client."""
+    if len(players) == 2:
+        await client.send(json.dumps({"error": "full"}))
+        await client.close(1013, "the game is full")
+        return
+    players.append(client)
+    player = len(players)
+    await client.send(json.dumps({"player": player}))
+    async for message in client:
+        state, error = take(player, json.loads(message).get("take"))
+        if error:
+            await client.send(json.dumps({"error": error}))
+        else:
+            broadcast(players, json.dumps(state))
+
+
+async def main():
+    port = int(os.environ.get("WEBSOCKET_PORT", "8765"))
+    async with serve(handle, "127.0.0.1", port) as server:
+        await server.serve_forever()
+
+
+asyncio.run(main())

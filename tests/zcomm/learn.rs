@@ -1,0 +1,348 @@
+//! `zcomm learn` and its exercises: a starter fails, a solution passes, and a wrong solution fails
+//! at the step that its first line names.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Mutex,
+    thread,
+};
+
+use crate::{Done, folder, peers, zcomm, zcomm_command};
+
+/// The number of programs that are graded at a time. They mostly wait.
+const AT_ONCE: usize = 8;
+
+fn exercises() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demos/exercises")
+}
+
+/// The files of all exercises with this ending.
+fn files(ending: &str) -> Vec<PathBuf> {
+    let folders = fs::read_dir(exercises()).unwrap();
+    let folders = folders.map(|entry| entry.unwrap().path());
+    let inside = folders
+        .filter(|path| path.is_dir())
+        .flat_map(|folder| fs::read_dir(folder).unwrap());
+    let files = inside.map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = files
+        .filter(|file| file.extension().is_some_and(|found| found == ending))
+        .collect();
+    files.sort();
+    files
+}
+
+fn exercise(file: &Path) -> String {
+    let folder = file.parent().unwrap().file_name().unwrap();
+    folder.to_str().unwrap().to_owned()
+}
+
+fn stem(file: &Path) -> String {
+    file.file_stem().unwrap().to_str().unwrap().to_owned()
+}
+
+/// Grades a program in Rust: all of them are one program, an example of `demos`.
+fn grade_rust(file: &Path) -> Done {
+    let beside = Path::new(env!("CARGO_BIN_EXE_zcomm"));
+    let program = beside.with_file_name("examples").join("exercises");
+    let program = program.with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(
+        program.exists(),
+        "type: cargo build -p demos --example exercises"
+    );
+    let mut zcomm = grade(&exercise(file), &format!("{} {{url}}", program.display()));
+    zcomm.env("EXERCISE", format!("{}/{}", exercise(file), stem(file)));
+    zcomm.output().unwrap().into()
+}
+
+/// The command that grades a program of this exercise.
+fn grade(exercise: &str, command: &str) -> Command {
+    let mut zcomm = zcomm_command(
+        Path::new("."),
+        &["learn", "check", exercise, "--exec", command],
+    );
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a program finds its interpreter there"
+    )]
+    zcomm.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    zcomm
+}
+
+/// Looks at the result of a program. Returns what is wrong with it.
+fn complaint(file: &Path, done: &Done) -> Option<String> {
+    let name = stem(file);
+    let (code, failed) = match name.as_str() {
+        "solution" | "slow" => (0, None),
+        "starter" => (1, None),
+        _ => {
+            let source = fs::read_to_string(file).unwrap();
+            let first = source.lines().next().unwrap_or_default();
+            (1, Some(first.trim_start_matches("// ").to_owned()))
+        }
+    };
+    let line = done.stdout.lines().find(|line| line.starts_with('✗'));
+    let right = done.code == Some(code)
+        && line.is_some() == (code == 1)
+        && done.stdout.lines().all(|line| line.chars().count() <= 80)
+        && failed.is_none_or(|failed| line == Some(failed.as_str()));
+    let file = file.display();
+    (!right).then(|| format!("{file}: {:?}\n{}{}", done.code, done.stdout, done.stderr))
+}
+
+/// Grades all these programs, and panics with all that is wrong.
+fn all(files: Vec<PathBuf>, grade: impl Fn(&Path) -> Done + Sync) {
+    assert!(!files.is_empty());
+    let (todo, wrong) = (Mutex::new(files), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let Some(file) = todo.lock().unwrap().pop() else {
+                        return;
+                    };
+                    let complaint = complaint(&file, &grade(&file));
+                    wrong.lock().unwrap().extend(complaint);
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A wrong solution that passes would teach a typical error. A slow program is not wrong.
+#[test]
+fn starters_fail_solutions_pass_and_wrong_solutions_fail_at_their_step() {
+    all(files("rs"), grade_rust);
+}
+
+#[test]
+fn the_same_steps_grade_python_and_javascript() {
+    let Some(python) = peers::installed() else {
+        return;
+    };
+    let files = [files("py"), files("mjs")].concat();
+    all(files, |file| {
+        let (exercise, name) = (exercise(file), stem(file));
+        let program = if file.extension().is_some_and(|ending| ending == "py") {
+            format!("{} {}", python.display(), file.display())
+        } else {
+            // Node looks for `ws` beside the file.
+            let copy = format!("exercise_{exercise}_{name}.mjs");
+            let copy = Path::new(peers::PEERS).join("node").join(copy);
+            fs::copy(file, &copy).unwrap();
+            format!("node {}", copy.display())
+        };
+        let done = grade(&exercise, &format!("{program} {{url}}"));
+        { done }.output().unwrap().into()
+    });
+}
+
+/// Each exercise is complete, and no text is wider than a projector.
+#[test]
+fn an_exercise_has_all_its_files() {
+    let steps = files("txt");
+    assert!(steps.len() >= 16, "{}", steps.len());
+    for steps in steps {
+        let folder = steps.parent().unwrap();
+        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+        let name = exercise(&steps);
+        assert!(read("starter.rs").contains("TODO"), "{name}");
+        assert!(!read("solution.rs").contains("TODO"), "{name}");
+        assert_eq!(read("hints.md").matches("\n## ").count(), 3, "{name}");
+        let entries = fs::read_dir(folder).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names: BTreeSet<_> = names.collect();
+        let wrong = names.iter().filter(|name| name.starts_with("wrong_"));
+        assert!(wrong.count() >= 2, "{name}");
+        for ending in ["py", "mjs"] {
+            let both = [format!("starter.{ending}"), format!("solution.{ending}")];
+            let found = both.iter().filter(|file| names.contains(*file)).count();
+            assert_ne!(found, 1, "{name}");
+        }
+        assert!(
+            read("README.md").lines().next().unwrap().len() <= 62,
+            "{name}"
+        );
+    }
+}
+
+/// The learner's programs are not in the repository: no wrong `git add` can send them upstream.
+#[test]
+fn a_folder_inside_the_course_is_refused() {
+    for inside in ["mine", "docs", "demos/exercises", "a/b/c"] {
+        let course = exercises().join("../..");
+        let done = zcomm(&course, &["learn", "start", inside]);
+        assert_eq!(done.code, Some(2), "{}", done.stdout);
+        let error = format!("error: {inside} is inside the course's own folder\nhelp: ");
+        assert!(done.stderr.starts_with(&error), "{}", done.stderr);
+    }
+    assert!(!exercises().join("../../mine").exists());
+}
+
+/// A folder outside the checkout, which is empty. `target` may be inside it.
+fn outside(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("zcomm-learn-{name}-{}", std::process::id()));
+    fs::remove_dir_all(&folder).ok();
+    folder
+}
+
+#[test]
+fn a_folder_with_other_files_is_left_alone() {
+    let folder = outside("other");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("mine.txt"), "mine").unwrap();
+    let done = zcomm(
+        Path::new("."),
+        &["learn", "start", folder.to_str().unwrap()],
+    );
+    assert_eq!(done.code, Some(2));
+    assert!(
+        done.stderr.contains("is not empty\nhelp: "),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// The way of a learner in Python: start, check, hint, solve, check, reset.
+#[test]
+fn a_learner_starts_fails_reads_hints_solves_and_resets() {
+    let Some(python) = peers::installed() else {
+        return;
+    };
+    let mine = outside("way");
+    let learn = |arguments: &[&str]| -> Done {
+        let mut zcomm = zcomm_command(&mine, &[&["learn"], arguments].concat());
+        // The Python with `websockets` comes first.
+        zcomm.env("PATH", python.parent().unwrap());
+        zcomm.output().unwrap().into()
+    };
+    let start = [
+        "learn",
+        "start",
+        mine.to_str().unwrap(),
+        "--language",
+        "python",
+    ];
+    let done = zcomm(Path::new("."), &start);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+
+    let done = learn(&["check"]);
+    assert_eq!(done.code, Some(1), "{}", done.stderr);
+    let report = "01_hello  Greet each client\n\n\
+                  ✗ 1  a client gets Welcome when it connects\n     ada connects\n   \
+                  ✗ ada gets Welcome\n     but ada got nothing within 2.";
+    assert!(done.stdout.starts_with(report), "{}", done.stdout);
+    for line in [
+        "  terminal 1        python3 01_hello/main.py\n",
+        "  terminal 2 (ada)  cargo zcomm connect ws://127.0.0.1:8765/\n",
+        "\n0 passed, 1 failed, 2 not tried yet\n",
+    ] {
+        assert!(done.stdout.contains(line), "{}", done.stdout);
+    }
+
+    for number in [1, 2, 3, 3] {
+        let done = learn(&["hint"]);
+        let head = format!("01_hello, hint {number} of 3\n");
+        assert!(done.stdout.starts_with(&head), "{}", done.stdout);
+    }
+
+    let done = learn(&["check", "2"]);
+    let error = "error: 02_progress is not for python\nhelp: zcomm learn lists";
+    assert!(done.stderr.starts_with(error), "{}", done.stderr);
+
+    let program = mine.join("01_hello/main.py");
+    fs::copy(exercises().join("01_hello/solution.py"), &program).unwrap();
+    let done = learn(&["check", "1"]);
+    assert_eq!(done.code, Some(0), "{}", done.stdout);
+    assert!(
+        done.stdout
+            .contains("3 passed: the server is right\nnext: "),
+        "{}",
+        done.stdout
+    );
+    assert!(learn(&[]).stdout.starts_with("✓ 01_hello"));
+
+    // A second start adds what is new, and changes no program.
+    let done = zcomm(Path::new("."), &start);
+    assert!(
+        done.stdout.starts_with("0 new exercises"),
+        "{}",
+        done.stdout
+    );
+    assert!(learn(&[]).stdout.starts_with("✓ 01_hello"));
+
+    assert_eq!(learn(&["reset", "hello"]).code, Some(0));
+    assert!(fs::read_to_string(&program).unwrap().contains("TODO"));
+    assert!(mine.join("01_hello/main.old").exists());
+    assert!(learn(&[]).stdout.starts_with("  01_hello"));
+    fs::remove_dir_all(mine).unwrap();
+}
+
+/// A check of a program that changes while the learner looks at the report.
+#[test]
+fn watch_grades_again_when_the_file_changes() {
+    let Some(python) = peers::installed() else {
+        return;
+    };
+    let mine = outside("watch");
+    let start = [
+        "learn",
+        "start",
+        mine.to_str().unwrap(),
+        "--language",
+        "python",
+    ];
+    assert_eq!(zcomm(Path::new("."), &start).code, Some(0));
+    let mut zcomm = zcomm_command(&mine, &["learn", "watch"]);
+    let mut watch = zcomm.env("PATH", python.parent().unwrap()).spawn().unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut until = |start: &str| {
+        let found = lines.find(|line| line.as_ref().unwrap().starts_with(start));
+        assert!(found.is_some(), "{start}");
+    };
+    until("✗ 1  a client gets Welcome");
+    until("waiting for a change of");
+    let solution = fs::read_to_string(exercises().join("01_hello/solution.py")).unwrap();
+    fs::write(mine.join("01_hello/main.py"), solution).unwrap();
+    until("3 passed: the server is right");
+    until("03_count  Count who is connected");
+    // Then no program runs, which a killed grader could not end.
+    until("waiting for a change of");
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    fs::remove_dir_all(mine).unwrap();
+}
+
+#[test]
+fn an_error_says_what_to_type() {
+    let nowhere = folder("learn-nowhere");
+    for (arguments, error) in [
+        (
+            &["learn", "check"][..],
+            "error: this is not a folder of zcomm learn\nhelp: go to",
+        ),
+        (
+            &["learn", "check", "99", "--exec", "true"],
+            "error: no exercise has the name \"99\"\nhelp: zcomm learn lists",
+        ),
+    ] {
+        let done = zcomm(&nowhere, arguments);
+        assert_eq!(done.code, Some(2));
+        assert!(done.stderr.starts_with(error), "{}", done.stderr);
+    }
+    let done = grade("03", "exit 3").output().unwrap();
+    let done: Done = done.into();
+    assert_eq!(done.code, Some(1));
+    assert!(
+        done.stdout.contains("but the program ended\n"),
+        "{}",
+        done.stdout
+    );
+}
