@@ -85,8 +85,9 @@ pub fn script() -> Result<(), Failed> {
 pub fn exit_quiz() -> Result<(), Failed> {
     let quiz = page("exit-quiz.md")?;
     let lists = quiz.split_once("<details>").ok_or("no answers")?;
+    let number = Regex::new(r"(?m)^\d\. ")?;
     for list in [lists.0, lists.1] {
-        let numbered = Regex::new(r"(?m)^\d\. ")?.find_iter(list).count();
+        let numbered = number.find_iter(list).count();
         if numbered != 5 {
             return Err(format!("{numbered} questions or answers, not 5").into());
         }

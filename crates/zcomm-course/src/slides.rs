@@ -16,7 +16,10 @@ use crate::{
 
 /// The page without its slides.
 const TEMPLATE: &str = include_str!("../../../clients/slides.html");
-const STYLE: &str = include_str!("../../../clients/style.css");
+const STYLES: [&str; 2] = [
+    include_str!("../../../clients/style.css"),
+    include_str!("../../../clients/slides.css"),
+];
 const PLANS: &str = "instructors/plans.md";
 /// A larger table does not fit on a slide.
 const ROWS: usize = 7;
@@ -25,7 +28,8 @@ type Events = Vec<Event<'static>>;
 
 /// The page.
 pub(crate) fn slides() -> String {
-    let page = TEMPLATE.replace("{style}", STYLE);
+    let style = format!("<style>\n{}</style>", STYLES.concat());
+    let page = TEMPLATE.replace("{style}", &style);
     let slides = plan()
         .into_iter()
         .map(|(minutes, entry)| chapter(minutes, entry));
