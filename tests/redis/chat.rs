@@ -374,6 +374,23 @@ async fn l14_without_redis_people_stay_and_are_told_what_was_not_sent() {
     assert_eq!(ben.hears("chat").await["text"], "void");
 }
 
+/// Ada sends two messages at once. The first one needs no answer of Redis.
+#[tokio::test]
+async fn l17_an_answer_does_not_wait_for_the_next_message() {
+    let Some(redis) = Redis::start("chat-flush", &[]).await else {
+        return;
+    };
+    let one = start(&redis.url()).await;
+    let mut ada = Guest::join(&one, "Ada").await;
+    redis.signal(Signal::STOP);
+    let ping = json!({"type": "ping", "id": "p"}).to_string();
+    let chat = json!({"type": "chat", "room": "lobby", "text": "hello"}).to_string();
+    ada.client.say_together([ping, chat]).await;
+    assert_eq!(ada.hears("pong").await["id"], "p");
+    redis.signal(Signal::CONT);
+    assert_eq!(ada.hears("chat").await["text"], "hello");
+}
+
 /// Ada reconnects with her session and her last position. The server must send a gap message for
 /// the room.
 async fn is_told_a_gap(ada: &Guest, chat: &Demo, epoch: &Value, seen: &str) {

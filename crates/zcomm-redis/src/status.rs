@@ -39,6 +39,8 @@ struct Facts {
     logged: Option<String>,
     /// The time at which the trouble began.
     bad_since: Option<Instant>,
+    /// Whether an entry has not come back in time, and no own entry has come back since then.
+    unanswered: bool,
     own_entry: Option<Instant>,
     /// The number of the newest entry that this server has read.
     read: u64,
@@ -59,6 +61,7 @@ impl Status {
                 writer: Ok(()),
                 logged: Some(String::new()),
                 bad_since: Some(Instant::now()),
+                unanswered: false,
                 own_entry: None,
                 read: 0,
                 written: 0,
@@ -128,8 +131,16 @@ impl Status {
 
     /// Whether Redis has not worked for so long that a new message fails at once.
     pub(crate) fn is_hopeless(&self) -> bool {
-        let since = self.lock().bad_since;
-        since.is_some_and(|since| since.elapsed() >= self.limit)
+        let facts = self.lock();
+        let since = facts.bad_since;
+        facts.unanswered || since.is_some_and(|since| since.elapsed() >= self.limit)
+    }
+
+    /// An entry of this server has not come back in time. Until an own entry comes back, a new
+    /// message fails at once. Otherwise, each message of a client would wait for the limit, one
+    /// after the other.
+    pub(crate) fn unanswered(&self) {
+        self.lock().unanswered = true;
     }
 
     pub(crate) fn reader(&self, state: Result<(), Trouble>) {
@@ -155,6 +166,7 @@ impl Status {
         facts.entries += 1;
         if entry.own {
             facts.own_entry = Some(Instant::now());
+            facts.unanswered = false;
         }
     }
 
