@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     chat::client::{Guest, chat_app},
+    demo,
     harness::{CANARY, Client, Demo, soon},
     redis::{
         lost_tail::Pair,
@@ -389,6 +390,42 @@ async fn l17_an_answer_does_not_wait_for_the_next_message() {
     assert_eq!(ada.hears("pong").await["id"], "p");
     redis.signal(Signal::CONT);
     assert_eq!(ada.hears("chat").await["text"], "hello");
+}
+
+/// While Redis is frozen, Ada and Ben send as fast as the limit allows: 20 messages a second. Their
+/// servers read all but the first message later, at once.
+#[tokio::test]
+async fn l17_messages_that_waited_for_redis_are_not_too_fast() {
+    let Some(redis) = Redis::start("chat-rate", &[]).await else {
+        return;
+    };
+    let setting = ("WEBSOCKET_REDIS_URL", redis.url());
+    let chat = chat_app().env(setting.0, &setting.1).env(TIMEOUT, "60");
+    let broadcast = demo!("open_broadcast").env(setting.0, &setting.1);
+    let broadcast = broadcast.env("WEBSOCKET_REDIS_NAME", "broadcast");
+    let (chat, broadcast) = (
+        chat.start().await,
+        broadcast.env(TIMEOUT, "60").start().await,
+    );
+    healthy(&chat).await;
+    healthy(&broadcast).await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let mut ben = Client::connect(broadcast.url()).await;
+    let mut cleo = Client::connect(broadcast.url()).await;
+    redis.signal(Signal::STOP);
+    let mut turns = tokio::time::interval(Duration::from_millis(50));
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for n in 0..70 {
+        turns.tick().await;
+        ada.says("chat", json!({"room": "lobby", "text": n.to_string()}))
+            .await;
+        ben.say(n.to_string()).await;
+    }
+    redis.signal(Signal::CONT);
+    for n in 0..70 {
+        assert_eq!(ada.hears("chat").await["text"], n.to_string());
+        assert!(cleo.hear_text().await.ends_with(&format!("says: {n}")));
+    }
 }
 
 /// Ada reconnects with her session and her last position. The server must send a gap message for
