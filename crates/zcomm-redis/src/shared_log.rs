@@ -78,11 +78,12 @@ impl<O> SharedLog<O> {
             self.requests.send(request).await.ok()?;
             outcome.await.ok()
         };
-        let answer = timeout_at(deadline, answer).await;
-        if answer.is_err() {
+        let answer = timeout_at(deadline, answer).await.ok().flatten();
+        // The writer gives the entry up at the same moment, and can be the first.
+        if answer.is_none() && Instant::now() >= deadline {
             self.status.unanswered();
         }
-        answer.ok().flatten().ok_or(Unavailable)
+        answer.ok_or(Unavailable)
     }
 
     /// Appends an entry later, and does not wait for the outcome. Returns `false` if the queue is
@@ -267,5 +268,20 @@ mod tests {
         // Then an own entry comes back.
         log.status.read(&own_entry());
         fails_after(&log, limit).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn l17_the_same_if_the_writer_gives_the_message_up_first() {
+        let limit = Duration::from_secs(2);
+        let (log, mut queue) = away(limit);
+        log.status.reader(Ok(()));
+        let writer = async move {
+            let request = queue.recv().await.unwrap();
+            tokio::time::sleep_until(request.deadline).await;
+            drop(request);
+            queue
+        };
+        let ((), _queue) = tokio::join!(fails_after(&log, limit), writer);
+        fails_after(&log, Duration::ZERO).await;
     }
 }
