@@ -242,6 +242,39 @@ async fn a_server_that_is_killed_takes_its_people_along_and_they_can_come_back()
     );
 }
 
+/// The clock of Redis was an hour ahead, and is put right. Then a server is killed.
+#[tokio::test]
+async fn l19_people_of_a_killed_server_leave_after_the_clock_of_redis_went_back() {
+    let Some((redis, mut one, mut other)) = two("clock-back").await else {
+        return;
+    };
+    let _ada = Guest::join(&one, "Ada").await;
+    let mut ben = Guest::join(&other, "Ben").await;
+    ben.chats("before").await;
+    let before = ben.hears_text("before").await["timestamp"].clone();
+    let known = redis.ask("HGET zcomm:course:facts time").await;
+    let time: u64 = known.lines().last().unwrap().trim().parse().unwrap();
+    let ahead = time + 3_600_000;
+    redis
+        .ask(&format!("HSET zcomm:course:facts time {ahead}"))
+        .await;
+    other.says("went back by").await;
+    one.kill().await;
+    assert_eq!(ben.hears("user_left").await["name"], "Ada");
+    ben.chats("after").await;
+    // The time that people see is the time of the clock: less than the hour later.
+    let after = ben.hears_text("after").await["timestamp"].clone();
+    let minutes = |timestamp: &Value| {
+        let text = timestamp.as_str().unwrap();
+        let number = |from: usize| text[from..from + 2].parse::<u32>().unwrap();
+        number(11) * 60 + number(14)
+    };
+    let passed = (24 * 60 + minutes(&after) - minutes(&before)) % (24 * 60);
+    assert!(passed < 30, "{before} {after}");
+    // One line for one change.
+    other.says_times("went back by", 1).await;
+}
+
 /// The other server does not wait until it counts the stopped server as gone.
 #[tokio::test]
 async fn a_server_that_is_stopped_says_goodbye_for_its_people() {

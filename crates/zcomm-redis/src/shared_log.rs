@@ -232,6 +232,7 @@ mod tests {
             own: true,
             kind: Kind::Alive,
             time: 0,
+            wall: 0,
             payload: Bytes::new(),
             number: 1,
             before: String::new(),

@@ -19,6 +19,9 @@ use crate::{
     trouble::Trouble,
 };
 
+/// If the clock of Redis goes back by at least this time (milliseconds), the server logs it.
+const WORTH_A_LINE: u64 = 500;
+
 /// The state of the connection to Redis.
 pub struct Status {
     /// The address of Redis, for the messages that are logged.
@@ -48,6 +51,9 @@ struct Facts {
     written: u64,
     entries: u64,
     losses: u64,
+    /// How far the times of the entries are ahead of the clock of Redis (milliseconds); `None`
+    /// before the first entry.
+    ahead: Option<u64>,
 }
 
 impl Status {
@@ -67,6 +73,7 @@ impl Status {
                 written: 0,
                 entries: 0,
                 losses: 0,
+                ahead: None,
             }),
         }
     }
@@ -167,6 +174,16 @@ impl Status {
         if entry.own {
             facts.own_entry = Some(Instant::now());
             facts.unanswered = false;
+        }
+        let ahead = entry.time.saturating_sub(entry.wall);
+        let before = facts.ahead.replace(ahead).unwrap_or(ahead);
+        if let Some(back @ WORTH_A_LINE..) = ahead.checked_sub(before) {
+            tracing::warn!(
+                "the clock of Redis at {} went back by {:.1} s: the times of new messages can be \
+                 before the times of older messages, and nothing else changes",
+                self.place,
+                Duration::from_millis(back).as_secs_f64()
+            );
         }
     }
 
