@@ -16,6 +16,7 @@ mod closes;
 mod course;
 mod explore;
 mod harness;
+mod picture;
 #[path = "../xray/recorded.rs"]
 mod recorded;
 mod strangers;
@@ -37,6 +38,7 @@ use course::*;
 use explore::*;
 use harness::{Demo, Page, Scene, Stage, TLS, Tools, Way, root, variable};
 use libtest_mimic::{Arguments, Completion, Trial};
+use picture::*;
 use reqwest::Url;
 use serde_json::json;
 use strangers::*;
@@ -138,6 +140,9 @@ fn main() -> ExitCode {
         a_button_copies_the_command_alone
         the_browser_keeps_the_progress
         a_link_without_a_server_says_what_to_start
+        the_readme_has_a_picture_of_a_lesson
+        the_slides_follow_the_keys
+        slides_and_hand_out_can_be_printed
         the_search_finds_sections
         a_result_of_the_search_leads_to_its_section
         the_text_is_reached_by_keyboard
