@@ -67,8 +67,12 @@ impl<O: Send> Writer<O> {
                 Err(_) => self.sign_of_life(),
             };
             if !batch.entries.is_empty() {
-                self.append(batch).await;
-                alive_at = Instant::now() + ALIVE;
+                alive_at = Instant::now();
+                // If no answer came, the next sign of life is due now. It finds out whether Redis
+                // answers again: until then, no client's message is appended.
+                if self.append(batch).await {
+                    alive_at = Instant::now() + ALIVE;
+                }
             }
         }
     }
@@ -114,14 +118,21 @@ impl<O: Send> Writer<O> {
         }
     }
 
-    /// Appends a batch; tries again until its deadline if there is no answer.
-    async fn append(&mut self, batch: Batch) {
+    /// Appends a batch; tries again until its deadline if there is no answer. Returns whether Redis
+    /// has answered.
+    async fn append(&mut self, batch: Batch) -> bool {
         let mut backoff = Backoff::new();
         let trouble = loop {
             let tried = timeout_at(batch.deadline, self.try_append(&batch)).await;
             let trouble = match tried.unwrap_or_else(|_| Err(Trouble::silent())) {
-                Ok(Answer::Done(seq)) => return self.status.writer(Ok(Some(seq))),
-                Ok(Answer::Known) => return self.status.writer(Ok(None)),
+                Ok(Answer::Done(seq)) => {
+                    self.status.writer(Ok(Some(seq)));
+                    return true;
+                }
+                Ok(Answer::Known) => {
+                    self.status.writer(Ok(None));
+                    return true;
+                }
                 // The clock of Redis was set forward, or Redis was slow. The answer contains the
                 // time in Redis, so the next attempt has a correct deadline.
                 Ok(Answer::Late) => Trouble::silent(),
@@ -143,9 +154,11 @@ impl<O: Send> Writer<O> {
                 break trouble;
             }
         };
+        let answered = trouble.is_refusal();
         self.status.writer(Err(trouble));
         let last = batch.first + batch.entries.len() as u64 - 1;
         self.pending.fail(batch.first..=last);
+        answered
     }
 
     async fn try_append(&mut self, batch: &Batch) -> Result<Answer, Trouble> {
