@@ -3,8 +3,19 @@
 // log: a room (#), a user (@, in private), and everyone (*). The conversations are in a Map, with the kind and the
 // name as the key. Text from the network is added as plain text, never as HTML.
 
-// ---- Users: a small square with the first letter of the name, in a colour that is calculated from the name.
-const tint = (name) => [...name].reduce((sum, letter) => (sum * 37 + letter.codePointAt(0)) % 8191, 11) % 6;
+// ---- Users: a small square with the first letter of the name. The name says which of 8 colours it should get. If the
+// page has given this colour away, the name gets the next free one. With more than 8 names, colours repeat.
+const TINTS = 8;
+const tints = new Map(); // name → colour
+const tint = (name) => {
+  if (tints.has(name)) return tints.get(name);
+  const wished = [...name].reduce((sum, letter) => (sum * 37 + letter.codePointAt(0)) % 8191, 11) % TINTS;
+  const used = new Set([...tints.values()].slice(tints.size - (tints.size % TINTS)));
+  let free = wished;
+  while (used.has(free)) free = (free + 1) % TINTS;
+  if (tints.size < 1000) tints.set(name, free); // limits the memory
+  return free;
+};
 const chip = (name) => {
   const made = make("span", "chip", [...name][0].toUpperCase());
   made.dataset.tint = tint(name);
@@ -244,18 +255,18 @@ const note = (talk, kind, text, topic = text) => {
   });
   return made;
 };
-// Adds a user to the note about users that joined or left. So a class of 30 users adds one note to the log, not 30.
+// Adds a user to the note about users that joined or left, in the order in which it happened. So a class of 30 users adds
+// one note to the log, not 30, and a user who left and came back has left.
+const MOVES = 4; // a note has at most so many changes between joined and left
 const notePresence = (talk, name, came) => {
   const last = [...talk.list.children].findLast((other) => other.dataset.state !== "sending");
-  const moves = last?.moves ?? new Map();
-  moves.delete(name);
-  moves.set(name, came);
-  const names = (wanted) => [...moves].filter(([, came]) => came === wanted).map(([name]) => name);
+  const full = last?.moves?.length === MOVES && last.moves.at(-1).came !== came;
+  const moves = full ? [] : (last?.moves ?? []);
+  if (moves.at(-1)?.came !== came) moves.push({ came, names: [] });
+  moves.at(-1).names.push(name);
   const more = (names) => (names.length > 8 ? ` and ${names.length - 8} more` : "");
-  const list = (names) => names.slice(-8).join(", ") + more(names);
-  const parts = [];
-  if (names(true).length) parts.push(`${list(names(true))} joined`);
-  if (names(false).length) parts.push(`${list(names(false))} left`);
+  const parts = moves.map(({ came, names }) => `${names.slice(-8).join(", ")}${more(names)} ${came ? "joined" : "left"}`);
+  if (full) delete last.dataset.topic; // stays in the log
   note(talk, "life", parts.join(" · "), "presence").moves = moves;
 };
 // Returns a sentence that says which messages are lost, or null if there are none.
@@ -301,8 +312,11 @@ const drawPeople = () => {
   peopleAreDue = false;
   if (!current) return;
   const { kind, name, people, count } = current;
-  element("here").textContent = kind === "#" ? `Here: ${count}` : "Readers";
-  element("about").textContent = ABOUT[kind] ?? plural(count, "person", "people");
+  // Without a connection, nobody tells us who joins and leaves.
+  const known = state === "connected";
+  element("people").dataset.old = !known;
+  element("here").textContent = kind === "#" ? `${known ? "Here" : "Last known"}: ${count}` : "Readers";
+  element("about").textContent = ABOUT[kind] ?? (known ? plural(count, "person", "people") : "");
   const names = { "#": [...people].sort((a, b) => a.localeCompare(b)), "@": [name], "*": [] }[kind];
   const items = names.slice(0, PEOPLE_SHOWN).map(personItem);
   if (kind === "#" && count > items.length) items.push(make("li", "more", `and ${count - items.length} more`));
@@ -474,6 +488,7 @@ on.state = (newState, sentence) => {
   for (const id of ["places", "talk", "side"]) element(id).hidden = !inside && state !== "connected";
   document.body.dataset.inside = inside || state === "connected";
   if (state === "connected") askForStats();
+  showPeople();
   const cause = ["name", "token"].find((word) => sentence.toLowerCase().includes(word));
   if (state === "refused") element(cause ?? "connect").focus();
   showPill();

@@ -38,6 +38,31 @@ if (ownServer) {
   for (const link of document.querySelectorAll("#course a")) link.href = pageOf(link.getAttribute("href"));
 }
 
+// ---- Larger type, for a projector: F2, or the button. A wire in an iframe gets it from its page.
+const enlarge = (on) => {
+  document.documentElement.classList.toggle("large", on);
+  large.setAttribute("aria-pressed", on);
+};
+const isLarge = () => document.documentElement.classList.contains("large");
+const large = make("button", "", "A+");
+large.id = "large";
+large.type = "button";
+large.title = "Larger type (F2)";
+large.ariaLabel = "Larger type";
+large.addEventListener("click", () => {
+  enlarge(!isLarge());
+  try {
+    localStorage.setItem("large", isLarge() ? "1" : "");
+  } catch {} // a browser that blocks cookies has no storage
+});
+document.addEventListener("keydown", ({ key }) => key === "F2" && large.click());
+(document.querySelector(".tools") ?? document.querySelector(".state")).append(large);
+try {
+  enlarge(localStorage.getItem("large") === "1");
+} catch {
+  enlarge(false);
+}
+
 // ---- The token. The link that the server prints contains the token after #. Browsers never send the part after #.
 // Returns the token, still percent-encoded. Removes it from the address bar, because a projector may show it.
 const tokenOfLink = () => {
@@ -73,10 +98,17 @@ const HELP = new Map([
   ["Replaced by a new connection", "This session is open in another tab. Press Connect to use it here."],
   ["Rate limit exceeded", "To fix it: send fewer messages, or raise WEBSOCKET_RATE_LIMIT on the server."],
 ]);
+// A reason that only repeats the meaning replaces it. A meaning may end with a hint in brackets.
+const withReason = (meaning, reason) => {
+  const [plain, hint] = meaning.split(/(?= \()/);
+  const words = plain.toLowerCase().split(" ");
+  if (reason.toLowerCase().split(" ").every((word) => words.includes(word))) return reason + (hint ?? "");
+  return hint ? `${meaning}: ${reason}` : `${meaning} (${reason})`;
+};
 const explain = ({ code, reason }) => {
   const other = code >= 4000 ? "a code of this application" : code >= 3000 ? "a code of a library" : "an unknown code";
   const meaning = CLOSE_CODES.get(code)?.meaning ?? other;
-  const sentence = reason ? `${code} — ${meaning} (${reason})` : `${code} — ${meaning}`;
+  const sentence = `${code} — ${reason ? withReason(meaning, reason) : meaning}`;
   return HELP.has(reason) ? `${sentence}. ${HELP.get(reason)}` : sentence;
 };
 

@@ -1,8 +1,9 @@
 "use strict";
-// The code that the lesson pages share: the log, the code panel, the state and the forms. Each page contains its own
-// WebSocket code, between two comments. This file calls that code and shows its events.
+// The code that the lesson pages share: the log, the state and the forms. Each page contains its own WebSocket code,
+// between two comments. This file calls that code and shows its events.
 
 const STATES = ["CONNECTING", "OPEN", "CLOSING", "CLOSED"]; // the index is readyState
+const SPOKEN = ["Connecting: ", "Open: ", "Closing: ", "Closed: "];
 
 // ---- The log. Text from the network is added as plain text, never as HTML.
 const KINDS = { send: "sent", message: "received", error: "error", why: "error" };
@@ -34,53 +35,20 @@ const log = (event, text, note) => {
   }, event === "send" || event === "new WebSocket"); // always shows what the reader just did
 };
 
-// ---- The code panel. This file reads the page's own script from the document. So the panel shows the code that runs.
-const MARKS = { new: "new WebSocket(", send: "socket.send(", "close()": "socket.close(" };
-for (const event of ["open", "message", "error", "close"]) MARKS[event] = `socket.addEventListener("${event}"`;
-const showCode = () => {
-  const lesson = element("lesson").textContent.split(/^\/\/ The lesson (?:begins|ends).*$/m)[1];
-  for (const text of lesson.trim().split("\n")) {
-    const [, code, comment] = /^(.*?)(\/\/ .*)?$/.exec(text);
-    const line = make("code", "", code, make("i", "", `${comment ?? ""}\n`));
-    const event = Object.keys(MARKS).find((name) => code.includes(MARKS[name]));
-    if (event) line.dataset.event = event;
-    element("code").append(line);
-  }
-};
-
-// On one machine, `open` comes a millisecond after `new`: too fast for a reader. So each line lights up at least 250 ms
-// after the line before. But no line lights up later than 750 ms after its own event.
-const timers = {};
-let turn = 0;
-const glow = (event) => {
-  const now = performance.now();
-  turn = Math.min(Math.max(turn + 250, now), now + 750);
-  setTimeout(() => {
-    const panel = element("code");
-    const line = panel.querySelector(`[data-event="${event}"]`);
-    if (!line) return;
-    panel.querySelector(".latest")?.classList.remove("latest");
-    line.classList.add("glow", "latest");
-    const top = line.offsetTop - panel.scrollTop; // scrolls the panel only, never the page
-    if (top < 0 || top + line.offsetHeight > panel.clientHeight) panel.scrollTop = line.offsetTop - 60;
-    clearTimeout(timers[event]);
-    timers[event] = setTimeout(() => line.classList.remove("glow"), 1600);
-  }, turn - now);
-};
-
 // ---- The state: its name, a sentence, and the controls that are enabled in this state.
-const say = (sentence, kind = "life") =>
+const say = (sentence, kind = "life", spoken = "") =>
   keepEnd(() => {
-    element("closed").textContent = sentence;
+    // The name of the state is beside the sentence, so only a screen reader needs it here, too.
+    element("closed").replaceChildren(make("span", "unseen", spoken), sentence);
     element("closed").dataset.kind = kind;
   });
-const show = (state, sentence, kind) => {
+const show = (state, sentence, kind, spoken = SPOKEN[state]) => {
   element("status").textContent = `${STATES[state]} ${state}`;
   element("status").dataset.state = STATES[state];
   for (const control of document.querySelectorAll("[data-enabled]")) {
     control.disabled = !control.dataset.enabled.split(" ").includes(STATES[state]);
   }
-  say(sentence, kind);
+  say(sentence, kind, spoken);
 };
 
 // ---- The connection.
@@ -118,8 +86,8 @@ let current = null; // the function that shows a step of the newest connection
 const watch = (socket) => {
   let opened = false;
   let asked = false; // this page has called close()
-  const step = (sentence, kind) => {
-    show(socket.readyState, sentence, kind);
+  const step = (sentence, kind, spoken) => {
+    show(socket.readyState, sentence, kind, spoken);
     onState(socket.readyState);
     // A disabled field loses the focus. After the server has closed the connection, the log gets the focus. The Connect
     // button must not get the focus: a reader who is still typing would press the button with a space.
@@ -133,8 +101,8 @@ const watch = (socket) => {
   showWire(socket);
   log("new WebSocket", hideSecrets(socket.url));
   glow("new");
-  step("Connecting: waiting for the answer to the handshake.");
-  for (const event of ["open", "message", "error", "close"]) socket.addEventListener(event, () => glow(event));
+  step("Waiting for the answer to the handshake.");
+  for (const event of ["open", "message", "error", "close"]) socket.addEventListener(event, (detail) => glow(event, detail));
   socket.send = (data) => {
     WebSocket.prototype.send.call(socket, data);
     glow("send");
@@ -144,19 +112,19 @@ const watch = (socket) => {
     WebSocket.prototype.close.call(socket, code, reason);
     log("close()", `asks the server to close: ${code} ${reason}`);
     glow("close()");
-    step("Closing: waiting for the server's Close frame.");
+    step("Waiting for the server's Close frame.");
   };
   socket.addEventListener("open", () => {
     opened = true;
-    step("Open: both sides may send.");
+    step("Both sides may send.");
   });
   socket.addEventListener("close", async (event) => {
-    step(`Closed: ${explain(event)}`, [1000, 1001, 1005].includes(event.code) ? "life" : "error");
+    step(explain(event), [1000, 1001, 1005].includes(event.code) ? "life" : "error");
     if (wantsToken(event)) {
       showTokenField();
       const advice = await tokenAdvice(socket);
       log("why", advice);
-      if (current === step) say(`Closed: ${explain(event)}. ${advice}`, "error");
+      if (current === step) say(`${explain(event)}. ${advice}`, "error", "Closed: ");
     }
     if (event.code !== 1006) return;
     const stopped = { sentence: "this page stopped the handshake" };
@@ -164,7 +132,7 @@ const watch = (socket) => {
     log("why", sentence);
     if (status === 401) showTokenField();
     if (current !== step) return; // there is a newer connection
-    say(`Closed: 1006 — ${sentence}`, kind);
+    say(`1006 — ${sentence}`, kind, "Closed: ");
     if (isForeign && !opened) tryWithoutAttempt(socket);
   });
 };
@@ -191,11 +159,11 @@ const fillToken = tokenField((sentence) => badAddress(new URIError(sentence)));
 document.addEventListener("DOMContentLoaded", () => {
   if (ownServer) element("server").value = ownServer;
   showCode();
-  show(WebSocket.CLOSED, `Not connected: press Connect. ${isStray ? strayHint() : ""}`);
+  show(WebSocket.CLOSED, `Not connected: press Connect. ${isStray ? strayHint() : ""}`, "life", "");
   fillToken();
   element("status").textContent = "no socket yet"; // only a socket has a readyState
 });
 whenBlocked((sentence) => {
   log("why", sentence);
-  current?.(`Not connected: ${sentence}`, "error");
+  current?.(`Not connected: ${sentence}`, "error", "");
 });

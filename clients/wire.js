@@ -1,9 +1,10 @@
 "use strict";
 // The button "Show the wire": shows the frames of this page's connections.
 //
-// A script cannot read the frames of its own connections. But a server with --xray sends the frames to every client
-// that knows the attempt id. The attempt id is in the address of the connection. An iframe with the page of zcomm xray
-// displays the frames. This file tells the iframe which connection to show.
+// A script cannot read the frames of its own connections. But a server can send them to a client that knows the attempt
+// id: a server on this machine does it, and a server with --xray. The attempt id is in the address of the connection. An
+// iframe with the page of zcomm xray displays the frames, in the place of the code. This file tells the iframe which
+// connection to show.
 
 const wire = {
   button: make("button"),
@@ -11,14 +12,14 @@ const wire = {
   socket: null, // the newest socket of this page
 };
 
+const tellWire = (message) => wire.frame?.contentWindow?.postMessage(message, "*"); // "*": a file has no origin
 const askForWire = () => {
-  if (!wire.socket || !wire.frame) return;
+  if (!wire.socket) return;
   const url = new URL("/xray", wire.socket.url);
   const { searchParams } = new URL(wire.socket.url);
   const query = { watch: searchParams.get("attempt"), attempt: randomWord(), token: searchParams.get("token") };
   for (const [key, value] of Object.entries(query)) if (value) url.searchParams.set(key, value);
-  const where = { url: url.href, command: `${element("command").textContent} -- --xray` };
-  wire.frame.contentWindow.postMessage(where, "*"); // "*": any origin, because a double-clicked file has no origin
+  tellWire({ url: url.href, command: `${element("command").textContent} -- --xray` });
 };
 const showWire = (socket) => {
   wire.socket = socket;
@@ -28,6 +29,7 @@ const showWire = (socket) => {
 const showButton = () => {
   wire.button.textContent = wire.frame ? "Hide the wire" : "Show the wire";
   wire.button.setAttribute("aria-expanded", wire.frame !== null);
+  document.body.classList.toggle("wired", wire.frame !== null);
 };
 wire.button.id = "wire";
 wire.button.type = "button";
@@ -38,9 +40,12 @@ wire.button.addEventListener("click", () => {
   if (!wire.frame) return;
   wire.frame.title = "The wire";
   wire.frame.src = "xray.html";
-  wire.frame.addEventListener("load", askForWire);
-  document.body.append(wire.frame);
-  wire.frame.scrollIntoView({ block: "nearest" });
+  wire.frame.addEventListener("load", () => {
+    tellWire({ large: isLarge() });
+    askForWire();
+  });
+  (element("panels") ?? document.querySelector("main")).append(wire.frame);
 });
+large.addEventListener("click", () => tellWire({ large: isLarge() }));
 showButton();
-document.querySelector(".state").append(wire.button);
+large.before(wire.button);

@@ -7,6 +7,7 @@ const PREVIEW = 40; // the maximum number of payload characters in a row
 
 const list = element("frames");
 let chosen = null; // the selected row
+let chooses = true; // whether this page selects the newest message of the client; until the reader selects a row
 let gone = 0; // the number of removed rows and lost events
 let waiting = []; // the events that arrive during a pause
 let paused = false;
@@ -51,9 +52,18 @@ const rowOf = (event) => {
 };
 
 // ---- The filters.
+const plain = new Set(); // the connections that load a page or one of its files: no WebSocket
 const isSeen = ({ dataset }) => {
   const box = element(dataset.kind === "life" ? "http" : dataset.kind);
+  if (plain.has(dataset.conn) && !element("files").checked) return false;
   return box.checked && ["", dataset.conn].includes(element("conn").value);
+};
+const notePlain = ({ conn, request }) => {
+  if (!request || request.headers.some(({ name }) => name.toLowerCase() === "sec-websocket-key")) return;
+  plain.add(String(conn));
+  if (plain.size > ROWS) plain.delete(plain.values().next().value);
+  // Hides the row that says that the connection opened.
+  for (const row of list.querySelectorAll(`[data-conn="${conn}"]`)) row.hidden = !isSeen(row);
 };
 const filter = () => {
   for (const row of list.children) row.hidden = !isSeen(row);
@@ -76,6 +86,7 @@ const add = (event) => {
   if (event.gap) gone += event.gap;
   else {
     knowConnection(event.conn);
+    notePlain(event);
     const row = rowOf(event);
     row.hidden = !isSeen(row);
     list.append(row);
@@ -93,6 +104,7 @@ const draw = () => {
   burst = []; // before the loop: an event that fails in add() does not stop later events
   for (const event of batch) add(event);
   showGone();
+  if (framed && chooses) choose(Array.from(list.querySelectorAll('[data-kind="data"][data-from="client"]')).at(-1));
   if (element("follow").checked) list.scrollTop = list.scrollHeight;
 };
 const take = (event) => {
@@ -108,7 +120,7 @@ const take = (event) => {
 
 // ---- Selecting a row, by mouse and by keyboard.
 const choose = (row) => {
-  if (!row) return;
+  if (!row || row === chosen) return;
   chosen?.setAttribute("aria-selected", "false");
   chosen = row;
   row.setAttribute("aria-selected", "true");
@@ -119,6 +131,7 @@ const choose = (row) => {
   showDetail(events.get(row));
 };
 list.addEventListener("click", ({ target }) => {
+  chooses = false;
   choose(target.closest("#frames > li"));
   element("detail").scrollIntoView({ block: "nearest" }); // on a phone, the details are below the list
 });
@@ -128,6 +141,7 @@ list.addEventListener("keydown", (event) => {
   const to = { ArrowDown: at + 1, ArrowUp: Math.max(at < 0 ? seen.length - 1 : at - 1, 0), Home: 0, End: seen.length - 1 };
   if (!(event.key in to)) return;
   event.preventDefault();
+  chooses = false;
   element("follow").checked = event.key === "End"; // new rows must not move the selected row
   choose(seen[to[event.key]]);
 });
@@ -150,7 +164,7 @@ list.addEventListener("wheel", ({ deltaY }) => {
   if (deltaY < 0) element("follow").checked = false;
 });
 element("follow").addEventListener("change", draw);
-for (const id of ["data", "control", "http", "conn"]) element(id).addEventListener("change", filter);
+for (const id of ["data", "control", "http", "files", "conn"]) element(id).addEventListener("change", filter);
 element("controls").addEventListener("submit", (event) => event.preventDefault());
 
 // ---- The source of the events: the server of this page.
@@ -200,6 +214,7 @@ if (framed) {
   status("no frames yet", "Press Connect to see its frames.");
   window.addEventListener("message", ({ source, data }) => {
     if (source !== parent) return;
+    if ("large" in data) return enlarge(data.large);
     element("command").textContent = data.command;
     connect(data.url);
   });

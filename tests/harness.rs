@@ -218,6 +218,16 @@ impl Client {
             .unwrap();
     }
 
+    /// Sends messages with one write.
+    pub async fn say_together(&mut self, messages: impl IntoIterator<Item = impl Into<Message>>) {
+        for message in messages {
+            self.socket.feed(message.into()).await.unwrap();
+        }
+        soon("the messages to leave", self.socket.flush())
+            .await
+            .unwrap();
+    }
+
     /// Sends a message, unless the connection is gone.
     pub async fn say_or_end(&mut self, message: impl Into<Message>) {
         soon("a message to leave", self.socket.send(message.into()))

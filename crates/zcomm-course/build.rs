@@ -32,7 +32,12 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> i
         // The attacks come from another origin, so no server of ours may serve them.
         if path.is_dir() && file != "attacks" {
             collect(&path, &format!("{name}/"), files)?;
-        } else if path.is_file() && file != "book.toml" && !file.starts_with('.') {
+        // The pictures of the README are not part of the course.
+        } else if path.is_file()
+            && file != "book.toml"
+            && !file.starts_with('.')
+            && !file.ends_with(".webp")
+        {
             files.push((name, path));
         }
     }

@@ -26,7 +26,7 @@ const fn mime(name: &str) -> &'static str {
 }
 
 const ASSETS: &[Asset] = files![
-    "style.css" "close_codes.js" "common.js" "page.js" "wire.js"
+    "style.css" "close_codes.js" "common.js" "handlers.js" "code.js" "page.js" "wire.js"
     "xray.html" "xray.css" "xray.js" "xray_detail.js"
 ];
 

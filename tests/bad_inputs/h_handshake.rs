@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tokio::io::AsyncWriteExt;
-use zcomm_core::{Config, RefuseBy, Token};
+use zcomm_core::{Authority, Config, RefuseBy, Token};
 
 use super::{accepted, refused, survives, survives_as_a_program, survives_at};
 use crate::{
@@ -342,6 +342,32 @@ async fn h14_a_missing_host_is_400() {
             with(server, &host, "").replace("GET /", &format!("GET ws://{}/", server.addr));
         refused(server.addr, absolute, 400).await;
         refused(server.addr, "GET / HTTP/1.1\r\n\r\n", 400).await;
+    })
+    .await;
+}
+
+/// An empty port is the default port (RFC 3986 section 3.2.3), here 80.
+#[tokio::test]
+async fn h14_an_empty_port_in_the_host_counts_as_no_port() {
+    let config = Config {
+        allowed_hosts: Authority::parse("chat.example", 80).into_iter().collect(),
+        ..Config::default()
+    };
+    survives(config, async |server| {
+        let own = format!("Host: {}", server.addr);
+        let ask = |host: &str| with(server, &own, &format!("Host: {host}"));
+        let mut raw = Raw::connect(server.addr).await;
+        raw.send(ask("chat.example:").as_bytes()).await;
+        assert_eq!(raw.head().await.status, 101);
+        for (host, status) in [
+            ("127.0.0.1:", 403),
+            ("evil.example:", 403),
+            (":", 400),
+            ("chat.example::", 400),
+            (&*format!("{}:", server.addr), 400),
+        ] {
+            refused(server.addr, ask(host), status).await;
+        }
     })
     .await;
 }

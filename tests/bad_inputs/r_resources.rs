@@ -165,6 +165,20 @@ async fn r05_out_of_descriptors_it_keeps_serving_and_recovers_by_itself() {
     );
 }
 
+/// With 9 descriptors, the server cannot listen. With 10, it has none left for a client.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn r05_without_a_descriptor_for_a_client_a_server_stops_and_names_the_limit() {
+    for limit in [r#"ulimit -n 9; exec "$0""#, r#"ulimit -n 10; exec "$0""#] {
+        let (code, said) = demo!("2_websocket_echo").shell(limit).fails().await;
+        assert_eq!(code, Some(1), "{limit}: {said}");
+        let help = said.lines().find(|line| line.starts_with("help: "));
+        assert!(help.unwrap().contains("ulimit -n"), "{limit}: {said}");
+        assert!(!said.contains("listening on"), "{limit}: {said}");
+        assert!(!said.contains("WEBSOCKET_HOST"), "{limit}: {said}");
+    }
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn r07_a_low_hard_limit_of_descriptors_lowers_max_connections_with_a_warning() {

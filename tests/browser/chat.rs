@@ -89,7 +89,67 @@ pub async fn the_users_in_a_room_are_shown(scene: Scene) {
     notes(&ada, "Bob joined").await;
     bob.click("disconnect").await;
     people(&ada, &["Ada (you)"]).await;
-    notes(&ada, "Bob left").await;
+    notes(&ada, "Bob joined · Bob left").await;
+    // That a user left stays in the log after the return.
+    bob.click("connect").await;
+    people(&ada, &["Ada (you)", "Bob"]).await;
+    notes(&ada, "Bob joined · Bob left · Bob joined").await;
+}
+
+/// The colours of two users may not depend on luck: these names wish the same one.
+pub async fn users_have_different_colours(scene: Scene) {
+    let demo = start(&scene);
+    let names = ["Ada", "Bob", "Cleo", "Dora", "Eve", "Finn", "Grace", "Hal"];
+    let mut pages = Vec::new();
+    for name in names {
+        pages.push(enter(&scene, &demo, name).await);
+    }
+    people(
+        &pages[7],
+        &[
+            "Ada",
+            "Bob",
+            "Cleo",
+            "Dora",
+            "Eve",
+            "Finn",
+            "Grace",
+            "Hal (you)",
+        ],
+    )
+    .await;
+    let colours = "new Set(Array.from($('people').querySelectorAll('.chip'), chip => getComputedStyle(chip).backgroundColor)).size";
+    assert_eq!(pages[7].value(colours).await, names.len());
+    // A ninth name has to share, and nothing breaks.
+    assert_eq!(pages[7].value("tint('Ivy') < 8").await, true);
+}
+
+/// Without a connection, nobody tells the page who joins and leaves.
+pub async fn the_list_of_users_says_when_it_is_old(scene: Scene) {
+    let demo = start(&scene);
+    let ada = enter(&scene, &demo, "Ada").await;
+    ada.shows("here", "Here: 1").await;
+    ada.shows("about", "1 person").await;
+    drop(demo);
+    ada.shows("here", "Last known: 1").await;
+    ada.until("$('about').textContent === ''").await;
+}
+
+/// On a phone, the names of the users and one's own name are in view, above the message.
+pub async fn a_phone_shows_who_is_here(scene: Scene) {
+    let phone = json!({ "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": false });
+    let demo = start(&scene);
+    let ada = enter(&scene, &demo, "Ada").await;
+    let devtools = scene.browser.cdp();
+    let sized = devtools.send_raw("Emulation.setDeviceMetricsOverride", &phone);
+    sized.await.unwrap();
+    ada.shows("closed", "You are Ada.").await;
+    ada.value("scrollTo(0, 0)").await; // the focus may have scrolled
+    for id in ["closed", "here", "people", "logs", "message", "send"] {
+        let bottom = format!("$('{id}').getBoundingClientRect().bottom");
+        ada.until(&format!("{bottom} > 0 && {bottom} <= innerHeight"))
+            .await;
+    }
 }
 
 /// A page that was loaded over https connects over wss by itself.

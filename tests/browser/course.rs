@@ -1,5 +1,6 @@
 //! The course that each lesson serves: chapters, quiz, search, copy buttons, progress.
 
+use data_encoding::BASE64;
 use serde_json::{Value, json};
 use thirtyfour::Key;
 
@@ -214,6 +215,60 @@ pub async fn the_text_is_reached_by_keyboard(scene: Scene) {
     page.until("document.activeElement.id === 'text'").await;
 }
 
+/// By keys and by buttons. A click on a question opens its answer.
+pub async fn the_slides_follow_the_keys(scene: Scene) {
+    let demo = scene.start("1_websocket_server", &[]);
+    let page = open(&scene, &demo, "/course/slides.html").await;
+    let at = |index: usize| {
+        format!(
+            "Math.abs(document.querySelectorAll('section')[{index}].getBoundingClientRect().top) < 2"
+        )
+    };
+    for (key, index) in [
+        (Key::Right, 1),
+        (Key::PageDown, 2),
+        (Key::Left, 1),
+        (Key::Home, 0),
+        (Key::Left, 0),
+    ] {
+        page.press(key).await;
+        page.until(&at(index)).await;
+    }
+    page.click("next").await;
+    page.until(&at(1)).await;
+    page.press(Key::End).await;
+    page.until("document.querySelector('section:last-of-type').getBoundingClientRect().top < 2")
+        .await;
+    page.click_on(".predict summary").await;
+    page.until("document.querySelector('.predict details').open && !location.hash")
+        .await;
+    let console = scene.browser.browser_log().await.unwrap();
+    assert!(console.is_empty(), "{console:?}");
+}
+
+/// A slide is a page of paper, and the hand-out is one sheet.
+pub async fn slides_and_hand_out_can_be_printed(scene: Scene) {
+    let demo = scene.start("1_websocket_server", &[]);
+    for (path, wanted) in [
+        (
+            "/course/slides.html",
+            "document.querySelectorAll('section').length",
+        ),
+        ("/course/instructors/hand-out.html", "2"),
+    ] {
+        let page = open(&scene, &demo, path).await;
+        let pages = page.value(wanted).await.as_u64().unwrap();
+        let paper = json!({ "preferCSSPageSize": true });
+        let devtools = scene.browser.cdp();
+        let printed = devtools.send_raw("Page.printToPDF", paper).await;
+        let printed = printed.unwrap();
+        let pdf = BASE64.decode(printed["data"].as_str().unwrap().as_bytes());
+        let pdf = String::from_utf8_lossy(&pdf.unwrap()).into_owned();
+        let count = pdf.lines().filter(|line| line.ends_with("/Type /Page"));
+        assert_eq!(count.count() as u64, pages, "{path}");
+    }
+}
+
 /// What a script can see of the look: nothing wider than the window, contrast of at least 4.5:1,
 /// and buttons and links of the frame that a finger can hit.
 const LOOK: &str = "(() => {
@@ -253,7 +308,7 @@ pub async fn the_course_fits_a_phone_in_light_and_dark(scene: Scene) {
     let page = open(&scene, &demo, "/course/").await;
     let devtools = scene.browser.cdp();
     let mut paths = pages(&page).await;
-    paths.push("/course/".into());
+    paths.extend(["/course/".into(), "/course/slides.html".into()]);
     let mut wrong = Vec::new();
     for path in paths {
         page.goto(demo.link.join(&path).unwrap().as_str()).await;

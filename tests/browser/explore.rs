@@ -23,7 +23,7 @@ fn explanations() -> Vec<String> {
 }
 
 /// Text that is shown with a contrast under 4.5:1. SVG text is compared with the shape behind it.
-const POOR: &str = r"(() => {
+pub const POOR: &str = r"(() => {
     const numbers = (color) => color.match(/[\d.]+/g).map(Number);
     const share = (part) => part / 255 <= 0.03928 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4;
     const light = ([red, green, blue]) => 0.2126 * share(red) + 0.7152 * share(green) + 0.0722 * share(blue);

@@ -16,6 +16,7 @@ mod closes;
 mod course;
 mod explore;
 mod harness;
+mod picture;
 #[path = "../xray/recorded.rs"]
 mod recorded;
 mod strangers;
@@ -37,6 +38,7 @@ use course::*;
 use explore::*;
 use harness::{Demo, Page, Scene, Stage, TLS, Tools, Way, root, variable};
 use libtest_mimic::{Arguments, Completion, Trial};
+use picture::*;
 use reqwest::Url;
 use serde_json::json;
 use strangers::*;
@@ -125,6 +127,7 @@ fn main() -> ExitCode {
         a_refusal_over_http_is_explained
         each_page_takes_the_token_of_the_link
         a_page_contacts_only_its_server_and_logs_no_error
+        larger_type_by_one_key
         the_page_fits_a_phone_in_light_and_dark
         a_lesson_leads_to_its_chapter
     }
@@ -138,6 +141,9 @@ fn main() -> ExitCode {
         a_button_copies_the_command_alone
         the_browser_keeps_the_progress
         a_link_without_a_server_says_what_to_start
+        the_readme_has_a_picture_of_a_lesson
+        the_slides_follow_the_keys
+        slides_and_hand_out_can_be_printed
         the_search_finds_sections
         a_result_of_the_search_leads_to_its_section
         the_text_is_reached_by_keyboard
@@ -148,13 +154,17 @@ fn main() -> ExitCode {
         "http://",
         Way::Http,
         mistakes_do_what_the_course_says
+        a_close_is_explained_without_saying_a_thing_twice
+        nothing_moves_when_the_state_changes
+        status_and_code_are_in_view
+        targets_are_44_pixels_high
+        the_handler_of_a_refused_client_does_not_light_up
     );
     // The wire of a page.
     tests_in_both_ways! {
         a_page_shows_each_frame_of_its_own_connection
         the_chat_shows_its_wire
         a_refused_handshake_is_on_the_wire
-        without_an_xray_the_page_says_how_to_get_one
     }
     tests!(
         trusting,
@@ -167,6 +177,8 @@ fn main() -> ExitCode {
         "http://",
         Way::Http,
         the_page_of_the_wire_alone_shows_nothing
+        beyond_this_machine_the_page_says_how_to_get_an_xray
+        send_and_its_bytes_are_on_one_screen
         a_page_does_not_see_the_wire_of_another
         the_wire_fits_a_phone_in_light_and_dark
     );
@@ -198,6 +210,9 @@ fn main() -> ExitCode {
         tools,
         "http://",
         Way::Http,
+        users_have_different_colours
+        the_list_of_users_says_when_it_is_old
+        a_phone_shows_who_is_here
         a_name_that_is_taken_gets_a_number
         typing_appears_and_disappears
         a_private_message_is_for_one_alone
@@ -342,9 +357,47 @@ async fn a_server_that_stops_says_so(scene: Scene) {
     #[cfg(unix)]
     {
         demo.stop();
-        let words = "Closed: 1001 — the server is shutting down (Server shutting down)";
+        // The reason says what the code means, so the page says it once.
+        let words = "Closed: 1001 — Server shutting down";
         page.shows("closed", words).await;
         page.shows("status", "CLOSED 3").await;
+    }
+}
+
+/// A reason that repeats the meaning of the code replaces it; any other reason is added.
+async fn a_close_is_explained_without_saying_a_thing_twice(scene: Scene) {
+    let page = scene.open(&scene.start("1_websocket_server", &[])).await;
+    let hint = "(WEBSOCKET_MAX_MESSAGE_BYTES on the server)";
+    for (code, reason, sentence) in [
+        (1000, "", "1000 — normal closure".to_owned()),
+        (
+            1001,
+            "Server shutting down",
+            "1001 — Server shutting down".to_owned(),
+        ),
+        (
+            1008,
+            "Invalid token",
+            "1008 — refused by the server's policy (Invalid token)".to_owned(),
+        ),
+        (
+            1009,
+            "Message too big",
+            format!("1009 — Message too big {hint}"),
+        ),
+        (
+            1009,
+            "at most 64",
+            format!("1009 — the message was too big {hint}: at most 64"),
+        ),
+        (
+            4999,
+            "x",
+            "4999 — a code of this application (x)".to_owned(),
+        ),
+    ] {
+        let explained = format!("explain({})", json!({ "code": code, "reason": reason }));
+        assert_eq!(page.value(&explained).await, json!(sentence));
     }
 }
 
@@ -468,6 +521,14 @@ async fn the_code_panel_shows_the_script_and_lights_it_up(scene: Scene) {
     let lesson = file.split("// The lesson begins\n").nth(1).unwrap();
     let lesson = lesson.split("// The lesson ends").next().unwrap();
     assert_eq!(page.value("$('code').textContent").await, lesson);
+    let handler = include_str!("../../demos/src/bin/2_websocket_echo.rs").replace("\r\n", "\n");
+    let handler = &handler[handler.find("async fn echo").unwrap()..];
+    assert_eq!(page.value("$('handler').textContent").await, handler);
+    let coloured = "Array.from(document.querySelectorAll('#panels .keyword, #panels .string'), e => e.textContent)";
+    let coloured = page.value(coloured).await.to_string();
+    for token in ["const", "while", "\\\"open\\\""] {
+        assert!(coloured.contains(token), "{coloured}");
+    }
 
     // A line glows for a moment only, so the page itself remembers which ones did.
     let remember = "(window.lit = [], new MutationObserver(changes => {
@@ -487,14 +548,126 @@ async fn the_code_panel_shows_the_script_and_lights_it_up(scene: Scene) {
         .await;
     page.until("$('code').querySelector('.latest').dataset.event === 'close'")
         .await;
+    // The line of the server, too: its handler has returned.
+    page.until("$('handler').querySelector('.latest').textContent.trim() === 'Ok(())'")
+        .await;
+}
+
+/// The browser opens the connection, and then the server refuses it: its handler has not run.
+async fn the_handler_of_a_refused_client_does_not_light_up(scene: Scene) {
+    let demo = scene.start("4_websocket_broadcast", &[]);
+    let page = scene.open(&demo).await;
+    page.write("token", "wrong").await;
+    page.click("connect").await;
+    page.until("$('code').querySelector('.latest')?.dataset.event === 'close'")
+        .await;
+    assert_eq!(
+        page.value("$('handler').querySelector('.latest')").await,
+        json!(null)
+    );
+    page.write(
+        "token",
+        demo.link.fragment().unwrap().trim_start_matches("token="),
+    )
+    .await;
+    page.connect().await;
+    page.until("$('handler').querySelector('.latest')?.textContent.startsWith('async fn')")
+        .await;
+}
+
+async fn resize(scene: &Scene, width: u32, height: u32) {
+    let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+    let devtools = scene.browser.cdp();
+    let sized = devtools.send_raw("Emulation.setDeviceMetricsOverride", &size);
+    sized.await.unwrap();
+}
+
+/// The log and the code keep their places from the start to the end of a connection.
+async fn nothing_moves_when_the_state_changes(scene: Scene) {
+    for (lesson, demo) in lessons(&scene) {
+        for (width, height) in [(1280, 720), (1024, 768), (390, 844)] {
+            let page = scene.open(&demo).await;
+            resize(&scene, width, height).await;
+            let places = "['log', 'code', 'handler'].map(id => $(id).getBoundingClientRect().top + scrollY).join()";
+            let before = page.value(places).await;
+            page.connect().await;
+            assert_eq!(page.value(places).await, before, "{lesson} {width} open");
+            page.click("disconnect").await;
+            page.shows("closed", "Closed: 1000").await;
+            assert_eq!(page.value(places).await, before, "{lesson} {width} closed");
+        }
+    }
+}
+
+/// Nobody has to scroll to see the state, or the line that has just run.
+async fn status_and_code_are_in_view(scene: Scene) {
+    for (lesson, demo) in lessons(&scene) {
+        for (width, height) in [(1280, 720), (1024, 768), (390, 844)] {
+            let page = scene.open(&demo).await;
+            resize(&scene, width, height).await;
+            page.connect().await;
+            page.say("Hello").await;
+            page.until(
+                "$('code').querySelector('.latest')?.dataset.event.match(/send|message/) !== null",
+            )
+            .await;
+            for part in [
+                "$('closed')",
+                "$('send')",
+                "$('code').querySelector('.latest')",
+            ] {
+                let bottom = page
+                    .value(&format!("{part}.getBoundingClientRect().bottom"))
+                    .await;
+                let bottom = bottom.as_f64().unwrap();
+                assert!(
+                    bottom > 0.0 && bottom <= f64::from(height),
+                    "{lesson} {width} {part} {bottom}"
+                );
+            }
+        }
+    }
+}
+
+/// A finger hits every control.
+async fn targets_are_44_pixels_high(scene: Scene) {
+    let small = "Array.from(document.querySelectorAll('button, input, summary, label.check, #course a'))
+        .filter(e => e.checkVisibility() && !e.closest('.check input') && e.getBoundingClientRect().height < 43.9)
+        .map(e => e.outerHTML)";
+    for (lesson, demo) in lessons(&scene) {
+        let page = scene.open(&demo).await;
+        for width in [1280, 390] {
+            resize(&scene, width, 844).await;
+            assert_eq!(page.value(small).await, json!([]), "{lesson} {width}");
+        }
+    }
+}
+
+/// F2 enlarges everything, also after a reload, and also in the frame of the wire.
+async fn larger_type_by_one_key(scene: Scene) {
+    let demo = scene.start("2_websocket_echo", &[]);
+    let page = scene.open(&demo).await;
+    let size = "parseFloat(getComputedStyle(document.documentElement).fontSize)";
+    assert_eq!(page.value(size).await, 18);
+    page.press(Key::F2).await;
+    assert_eq!(page.value(size).await, 26);
+    page.reload().await;
+    page.until(&format!("{size} === 26")).await;
+    page.click("wire").await;
+    page.until("document.querySelector('iframe') !== null")
+        .await;
+    page.frame().until(&format!("{size} === 26")).await;
+    page.click("large").await;
+    page.frame().until(&format!("{size} < 18")).await;
+    assert_eq!(page.value(size).await, 18);
 }
 
 /// Enter works by itself, and the focus goes where the next step is.
 async fn the_keyboard_alone_is_enough(scene: Scene) {
     let demo = scene.start("2_websocket_echo", &[]);
     let page = scene.open(&demo).await;
-    // Four links to the chapters come first.
-    for _ in 0..5 {
+    // The link that skips, and four links to the chapters come first.
+    for _ in 0..6 {
         page.press(Key::Tab).await;
     }
     page.until("document.activeElement.id === 'server'").await;
@@ -753,8 +926,8 @@ async fn the_page_fits_a_phone_in_light_and_dark(scene: Scene) {
         page.say(&"wide".repeat(200)).await;
         page.logs("send", &"wide".repeat(200)).await;
         for scheme in ["light", "dark"] {
-            let media =
-                json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+            let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme },
+                    { "name": "prefers-reduced-motion", "value": "reduce" }] });
             let set = devtools.send_raw("Emulation.setEmulatedMedia", media).await;
             set.unwrap();
             page.until(&format!(
@@ -764,6 +937,9 @@ async fn the_page_fits_a_phone_in_light_and_dark(scene: Scene) {
             assert_eq!(page.value("innerWidth").await, 390);
             let fits = "document.documentElement.scrollWidth <= innerWidth";
             assert_eq!(page.value(fits).await, true, "{lesson}, {scheme}");
+            page.until("$('panels').querySelectorAll('.glow').length === 0")
+                .await;
+            assert_eq!(page.value(POOR).await, json!([]), "{lesson}, {scheme}");
         }
     }
 }

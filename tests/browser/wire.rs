@@ -1,4 +1,4 @@
-//! "Show the wire": each frame of a page's own connections, below the page.
+//! "Show the wire": each frame of a page's own connections, beside the conversation.
 
 use serde_json::json;
 use thirtyfour::Key;
@@ -6,7 +6,7 @@ use thirtyfour::Key;
 use crate::{
     chat::{TOKEN, enter},
     harness::{Page, Scene, Way},
-    lessons_with,
+    lessons,
 };
 
 const ECHO: &str = "2_websocket_echo";
@@ -30,12 +30,15 @@ async fn passed(wire: &Page, names: &[&str]) {
 
 /// Whether it was asked to before the page connects, or after.
 pub async fn a_page_shows_each_frame_of_its_own_connection(scene: Scene) {
-    for (lesson, demo) in lessons_with(&scene, XRAY) {
+    for (lesson, demo) in lessons(&scene) {
         let page = scene.open(&demo).await;
         let wire = show(&page).await;
         wire.shows("closed", "Press Connect").await;
         page.connect().await;
         passed(&wire, &["open", "request", "response"]).await;
+        // Before it, the page and its files were loaded, and other connections are not in it.
+        let numbers = "Array.from(new Set(Array.from($('frames').querySelectorAll('.conn'), conn => conn.textContent)))";
+        assert_eq!(wire.value(numbers).await, json!(["#1"]));
         page.say("Grüße").await;
         let row = "Array.from($('frames').children).find(row => row.innerText.includes('Grüße'))";
         wire.until(&format!("!!{row}")).await;
@@ -71,7 +74,7 @@ pub async fn a_page_shows_each_frame_of_its_own_connection(scene: Scene) {
 }
 
 pub async fn the_chat_shows_its_wire(scene: Scene) {
-    let demo = scene.start_with("chat_app", XRAY, &[("WEBSOCKET_TOKEN", TOKEN)]);
+    let demo = scene.start("chat_app", &[("WEBSOCKET_TOKEN", TOKEN)]);
     let page = enter(&scene, &demo, "Ada").await;
     let wire = show(&page).await;
     wire.shows("frames", "{\"type\":\"welcome\"").await;
@@ -91,7 +94,7 @@ pub async fn a_refused_handshake_is_on_the_wire(scene: Scene) {
         ("WEBSOCKET_REFUSE", "http"),
         ("WEBSOCKET_ALLOWED_ORIGINS", "http://a.example"),
     ];
-    let demo = scene.start_with(ECHO, XRAY, &settings);
+    let demo = scene.start(ECHO, &settings);
     let page = scene.open(&demo).await;
     let wire = show(&page).await;
     // Its own page may always; one from a file may neither connect nor look.
@@ -105,8 +108,9 @@ pub async fn a_refused_handshake_is_on_the_wire(scene: Scene) {
     }
 }
 
-pub async fn without_an_xray_the_page_says_how_to_get_one(scene: Scene) {
-    let demo = scene.start(ECHO, &[]);
+/// A server that other machines can reach keeps no wire unless it is told to.
+pub async fn beyond_this_machine_the_page_says_how_to_get_an_xray(scene: Scene) {
+    let demo = scene.start(ECHO, &[("WEBSOCKET_HOST", "0.0.0.0")]);
     let page = scene.open(&demo).await;
     page.connect().await;
     let wire = show(&page).await;
@@ -116,6 +120,33 @@ pub async fn without_an_xray_the_page_says_how_to_get_one(scene: Scene) {
     // The page does not mind.
     page.say("hello").await;
     page.shows("log", "Echo: hello").await;
+}
+
+/// The frame is chosen by itself, so that its bytes are seen at once.
+pub async fn send_and_its_bytes_are_on_one_screen(scene: Scene) {
+    let size = json!({ "width": 1280, "height": 720, "deviceScaleFactor": 1, "mobile": false });
+    let devtools = scene.browser.cdp();
+    for (lesson, demo) in lessons(&scene) {
+        let page = scene.open(&demo).await;
+        let sized = devtools.send_raw("Emulation.setDeviceMetricsOverride", &size);
+        sized.await.unwrap();
+        page.connect().await;
+        let wire = show(&page).await;
+        page.say("Hello").await;
+        wire.shows("detail", "as text Hello").await;
+        let bottom = "getBoundingClientRect().bottom";
+        let send = page.value(&format!("$('send').{bottom}")).await;
+        assert!(send.as_f64().unwrap() <= 720.0, "{lesson}");
+        let frame = format!("document.querySelector('iframe').{bottom}");
+        assert!(
+            page.value(&frame).await.as_f64().unwrap() <= 720.0,
+            "{lesson}"
+        );
+        for part in ["$('chosen')", "document.querySelector('#detail .xor b')"] {
+            let seen = format!("{part}.{bottom} <= innerHeight");
+            assert_eq!(wire.value(&seen).await, true, "{lesson} {part}");
+        }
+    }
 }
 
 /// At its own address it does not connect to the lesson.

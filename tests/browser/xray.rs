@@ -137,6 +137,12 @@ pub async fn rows_are_filtered_by_kind_and_connection(scene: Scene) {
     ] {
         page.until(&seen(words)).await;
     }
+    // The requests for the page and its files do not hide the WebSocket.
+    page.until(&hidden("GET /style.css")).await;
+    page.click("files").await;
+    page.until(&seen("GET /style.css")).await;
+    page.click("files").await;
+    page.until(&hidden("GET /style.css")).await;
     page.click("control").await;
     page.until(&hidden("→\nclose")).await;
     page.click("http").await;

@@ -164,6 +164,8 @@ fn main() -> ExitCode {
         errors::check,
     ));
     trials.push(Trial::test("plans keep to their time", plans::add_up));
+    trials.push(Trial::test("the script keeps to its plan", plans::script));
+    trials.push(Trial::test("the exit quiz has answers", plans::exit_quiz));
     let readme = pages.iter().find(|page| page.file == *"README.md");
     let readme = readme.unwrap().clone();
     trials.push(Trial::test(

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     chat::client::{Guest, chat_app},
+    demo,
     harness::{CANARY, Client, Demo, soon},
     redis::{
         lost_tail::Pair,
@@ -241,6 +242,39 @@ async fn a_server_that_is_killed_takes_its_people_along_and_they_can_come_back()
     );
 }
 
+/// The clock of Redis was an hour ahead, and is put right. Then a server is killed.
+#[tokio::test]
+async fn l19_people_of_a_killed_server_leave_after_the_clock_of_redis_went_back() {
+    let Some((redis, mut one, mut other)) = two("clock-back").await else {
+        return;
+    };
+    let _ada = Guest::join(&one, "Ada").await;
+    let mut ben = Guest::join(&other, "Ben").await;
+    ben.chats("before").await;
+    let before = ben.hears_text("before").await["timestamp"].clone();
+    let known = redis.ask("HGET zcomm:course:facts time").await;
+    let time: u64 = known.lines().last().unwrap().trim().parse().unwrap();
+    let ahead = time + 3_600_000;
+    redis
+        .ask(&format!("HSET zcomm:course:facts time {ahead}"))
+        .await;
+    other.says("went back by").await;
+    one.kill().await;
+    assert_eq!(ben.hears("user_left").await["name"], "Ada");
+    ben.chats("after").await;
+    // The time that people see is the time of the clock: less than the hour later.
+    let after = ben.hears_text("after").await["timestamp"].clone();
+    let minutes = |timestamp: &Value| {
+        let text = timestamp.as_str().unwrap();
+        let number = |from: usize| text[from..from + 2].parse::<u32>().unwrap();
+        number(11) * 60 + number(14)
+    };
+    let passed = (24 * 60 + minutes(&after) - minutes(&before)) % (24 * 60);
+    assert!(passed < 30, "{before} {after}");
+    // One line for one change.
+    other.says_times("went back by", 1).await;
+}
+
 /// The other server does not wait until it counts the stopped server as gone.
 #[tokio::test]
 async fn a_server_that_is_stopped_says_goodbye_for_its_people() {
@@ -372,6 +406,59 @@ async fn l14_without_redis_people_stay_and_are_told_what_was_not_sent() {
     assert_eq!((&ack["type"], &ack["seq"]), (&json!("ack"), &json!("1")));
     // Ben still has his first connection, and this is the next message that he gets.
     assert_eq!(ben.hears("chat").await["text"], "void");
+}
+
+/// Ada sends two messages at once. The first one needs no answer of Redis.
+#[tokio::test]
+async fn l17_an_answer_does_not_wait_for_the_next_message() {
+    let Some(redis) = Redis::start("chat-flush", &[]).await else {
+        return;
+    };
+    let one = start(&redis.url()).await;
+    let mut ada = Guest::join(&one, "Ada").await;
+    redis.signal(Signal::STOP);
+    let ping = json!({"type": "ping", "id": "p"}).to_string();
+    let chat = json!({"type": "chat", "room": "lobby", "text": "hello"}).to_string();
+    ada.client.say_together([ping, chat]).await;
+    assert_eq!(ada.hears("pong").await["id"], "p");
+    redis.signal(Signal::CONT);
+    assert_eq!(ada.hears("chat").await["text"], "hello");
+}
+
+/// While Redis is frozen, Ada and Ben send as fast as the limit allows: 20 messages a second. Their
+/// servers read all but the first message later, at once.
+#[tokio::test]
+async fn l17_messages_that_waited_for_redis_are_not_too_fast() {
+    let Some(redis) = Redis::start("chat-rate", &[]).await else {
+        return;
+    };
+    let setting = ("WEBSOCKET_REDIS_URL", redis.url());
+    let chat = chat_app().env(setting.0, &setting.1).env(TIMEOUT, "60");
+    let broadcast = demo!("open_broadcast").env(setting.0, &setting.1);
+    let broadcast = broadcast.env("WEBSOCKET_REDIS_NAME", "broadcast");
+    let (chat, broadcast) = (
+        chat.start().await,
+        broadcast.env(TIMEOUT, "60").start().await,
+    );
+    healthy(&chat).await;
+    healthy(&broadcast).await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let mut ben = Client::connect(broadcast.url()).await;
+    let mut cleo = Client::connect(broadcast.url()).await;
+    redis.signal(Signal::STOP);
+    let mut turns = tokio::time::interval(Duration::from_millis(50));
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for n in 0..70 {
+        turns.tick().await;
+        ada.says("chat", json!({"room": "lobby", "text": n.to_string()}))
+            .await;
+        ben.say(n.to_string()).await;
+    }
+    redis.signal(Signal::CONT);
+    for n in 0..70 {
+        assert_eq!(ada.hears("chat").await["text"], n.to_string());
+        assert!(cleo.hear_text().await.ends_with(&format!("says: {n}")));
+    }
 }
 
 /// Reconnects with the session of a guest as soon as the server has a state.

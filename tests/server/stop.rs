@@ -250,3 +250,17 @@ async fn all_clients_of_a_broadcast_hear_the_same_to_the_end() {
         assert!(one == other, "{} and {} texts", one.len(), other.len());
     }
 }
+
+/// docs/reference/exit-codes.md: a service manager counts 0 as a clean stop.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_server_ends_with_0_after_one_signal_of_any_kind() {
+    use rustix::process::Signal;
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
+        let mut demo = demo!("2_websocket_echo").start().await;
+        let mut client = Client::connect(demo.url()).await;
+        demo.signal(signal);
+        assert_eq!(client.closed().await.0, 1001, "{signal:?}");
+        assert_eq!(demo.ended().await.code(), Some(0), "{signal:?}");
+    }
+}

@@ -1,6 +1,7 @@
 //! A page sees the X-ray of its own connection, and of no other.
 
 use serde_json::Value;
+use tokio_tungstenite::tungstenite::{client::IntoClientRequest, http::Request};
 
 use crate::{
     demo,
@@ -23,6 +24,14 @@ async fn viewer(demo: &Demo, attempt: &str) -> Client {
 
 async fn event(viewer: &mut Client) -> Value {
     serde_json::from_str(&viewer.hear_text().await).unwrap()
+}
+
+/// The request of a page, with this header.
+fn from_page(url: &str, header: (&'static str, &str)) -> Request<()> {
+    let mut request = url.into_client_request().unwrap();
+    let (name, value) = header;
+    request.headers_mut().insert(name, value.parse().unwrap());
+    request
 }
 
 /// A short name for an event.
@@ -105,6 +114,131 @@ async fn a_page_sees_the_next_connection_of_its_attempt_and_no_other() {
     client.leave().await;
     let events = until_the_end(&mut theirs).await;
     assert_eq!(events[3], "client three");
+}
+
+/// Nobody has to restart a server to see the bytes of a page. On the page's own machine, the server
+/// shows the handshake and all frames, and hides the token.
+#[tokio::test]
+async fn on_loopback_a_page_needs_no_flag_to_see_its_connection() {
+    for (tls, origin) in [(false, "null"), (false, "own"), (true, "null")] {
+        let start = demo!("4_websocket_broadcast").env("WEBSOCKET_TOKEN", TOKEN);
+        let start = if tls { start.tls() } else { start };
+        let demo = start.start().await;
+        let own = format!("http://{}", demo.addr);
+        let header = ("origin", if origin == "own" { &own } else { origin });
+        // A program before the page is not in the numbers.
+        let other = with_attempt(&demo, &format!("{THEIRS}&token={TOKEN}"));
+        Client::connect(other).await.leave().await;
+        let url = with_attempt(&demo, &format!("{OURS}&token={TOKEN}"));
+        let mut client = Client::connect(from_page(&url, header)).await;
+        client.say("hello").await;
+        client.leave().await;
+        let url = format!("{}xray?watch={OURS}&token={TOKEN}", demo.url());
+        let mut viewer = Client::connect(from_page(&url, header)).await;
+        let open = event(&mut viewer).await;
+        assert_eq!(
+            (&open["conn"], &open["open"]["tls"]),
+            (&1.into(), &tls.into())
+        );
+        let request = event(&mut viewer).await["request"].to_string();
+        assert!(request.contains("token=***"), "{request}");
+        assert!(!request.contains(TOKEN), "{request}");
+        let events = until_the_end(&mut viewer).await;
+        let expected = [
+            "response",
+            "client hello",
+            "client close",
+            "server close",
+            "end",
+        ];
+        assert_eq!(events, expected, "{origin}");
+        assert!(
+            !demo.output().contains("hello\" }"),
+            "no X-ray in the terminal"
+        );
+    }
+}
+
+/// Without the flag, nothing is kept for a program, for a page of another machine, or behind a
+/// proxy. The last two servers can be reached from other machines.
+#[tokio::test]
+async fn without_a_flag_only_pages_of_this_machine_may_look() {
+    let site = "https://app.example.com";
+    for (host, name, value) in [
+        ("127.0.0.1", "accept", "*/*"),
+        ("127.0.0.1", "origin", site),
+        ("127.0.0.1", "x-forwarded-for", "192.0.2.1"),
+        ("0.0.0.0", "origin", "null"),
+        ("0.0.0.0", "origin", "own"),
+    ] {
+        let demo = demo!("2_websocket_echo")
+            .env("WEBSOCKET_HOST", host)
+            .env("WEBSOCKET_ALLOWED_ORIGINS", format!("{site},null"))
+            .start()
+            .await;
+        let own = format!("http://{}", demo.addr);
+        let value = if value == "own" { &own } else { value };
+        let more = match name {
+            "x-forwarded-for" => format!("Origin: null\r\n{name}: {value}\r\n"),
+            _ => format!("{name}: {value}\r\n"),
+        };
+        let refused = handshake(demo.addr, &format!("/xray?watch={OURS}"), &more);
+        assert_eq!(ask(demo.addr, refused).await.status, 404, "{host} {more}");
+    }
+}
+
+/// The log of an attempt holds only what was allowed when its connection began.
+#[tokio::test]
+async fn without_a_flag_the_connection_of_a_program_is_not_kept() {
+    let demo = demo!("2_websocket_echo").start().await;
+    let mut program = Client::connect(with_attempt(&demo, OURS)).await;
+    let page = ("origin", "null");
+    let url = format!("{}xray?watch={OURS}", demo.url());
+    let mut viewer = Client::connect(from_page(&url, page)).await;
+    program.say("not for a page").await;
+    program.leave().await;
+    let mut client = Client::connect(from_page(&with_attempt(&demo, OURS), page)).await;
+    client.say("for a page").await;
+    client.leave().await;
+    let events = until_the_end(&mut viewer).await;
+    assert_eq!(events[3], "client for a page", "{events:?}");
+}
+
+/// A cookie jar of this machine may be large: all ports share it.
+#[tokio::test]
+async fn without_a_flag_a_long_request_is_shown_whole() {
+    let demo = demo!("2_websocket_echo").start().await;
+    let cookie = "c".repeat(12_000);
+    let more = format!("Origin: null\r\nCookie: {cookie}\r\n");
+    let mut raw = Raw::connect(demo.addr).await;
+    let request = handshake(demo.addr, &format!("/?attempt={OURS}"), &more);
+    raw.send(request.as_bytes()).await;
+    assert_eq!(raw.head().await.status, 101);
+    raw.frame(0x81, b"hello").await;
+    let url = format!("{}xray?watch={OURS}", demo.url());
+    let mut viewer = Client::connect(from_page(&url, ("origin", "null"))).await;
+    let mut names = Vec::new();
+    while names.len() < 4 {
+        names.push(named(&event(&mut viewer).await));
+    }
+    assert_eq!(names, ["open", "request", "response", "client hello"]);
+}
+
+/// A refused handshake is on the wire, too.
+#[tokio::test]
+async fn without_a_flag_a_page_sees_its_refused_handshake() {
+    let demo = demo!("4_websocket_broadcast")
+        .env("WEBSOCKET_REFUSE", "http")
+        .env("WEBSOCKET_TOKEN", TOKEN)
+        .start()
+        .await;
+    let target = format!("/?attempt={OURS}&token=wrong");
+    let request = handshake(demo.addr, &target, "Origin: null\r\n");
+    assert_eq!(ask(demo.addr, request).await.status, 401);
+    let url = format!("{}xray?watch={OURS}&token={TOKEN}", demo.url());
+    let mut viewer = Client::connect(from_page(&url, ("origin", "null"))).await;
+    let events = until_the_end(&mut viewer).await;
+    assert_eq!(events[..3], ["open", "request", "response"], "{events:?}");
 }
 
 /// The page can see why the server refused its connection.

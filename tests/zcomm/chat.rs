@@ -1,7 +1,10 @@
 //! `zcomm chat`: at a terminal, where messages appear above the line that is being typed, and
 //! in a pipe.
 
-use std::{io::BufRead, process::Command};
+use std::{
+    io::{BufRead, Read, Write},
+    process::Command,
+};
 
 use zcomm_chat::Chat;
 use zcomm_core::{Config, Connection, Message, Result, Token};
@@ -142,6 +145,82 @@ fn k01_a_refused_client_does_not_try_again() {
     assert!(!done.stdout.contains("trying again"), "{}", done.stdout);
     let next = "error: the server closed the connection, and its close code forbids a reconnect\nhelp: pass the server's token";
     assert!(done.stderr.starts_with(next), "{}", done.stderr);
+}
+
+/// The server of a chat that closes with this code after the first message.
+fn closing(code: u16) -> Running {
+    let config = Config {
+        require_auth: true,
+        token: Some(Token::new(TOKEN).unwrap()),
+        ..Config::default()
+    };
+    let chat = Chat::new(&config).unwrap();
+    start(config, move |mut connection| {
+        let chat = chat.clone();
+        async move {
+            let Some(mut person) = chat.welcome(&mut connection).await? else {
+                return Ok(());
+            };
+            while let Some(Message::Text(text)) = connection.recv().await {
+                person.says(&text, &mut connection).await?;
+                if text.contains("join") {
+                    connection.close(code, "bye");
+                }
+            }
+            Ok(())
+        }
+    })
+}
+
+/// Nothing is lost, so a normal close is a success, whichever side closes.
+#[test]
+fn a_normal_close_by_the_server_is_a_success_and_another_code_is_not() {
+    for (code, exit) in [(1000, 0), (4000, 1)] {
+        let server = closing(code);
+        let done = pipe(command(&server, "Ada", &["--wait", "20s"]), "");
+        assert_eq!(done.code, Some(exit), "{}{}", done.stdout, done.stderr);
+        let line = format!("! the other side closed with {code} (bye)");
+        assert!(done.stdout.contains(&line), "{}", done.stdout);
+        assert_eq!(done.stderr.is_empty(), exit == 0, "{}", done.stderr);
+    }
+}
+
+/// The lines that the server did not confirm are lost, so a normal close is not a success.
+#[test]
+fn a_normal_close_before_the_input_is_sent_is_a_failure() {
+    let at_once = start(Config::default(), async |mut connection: Connection| {
+        connection.close(1000, "");
+        Ok(())
+    });
+    let done = pipe(command(&at_once, "Ada", &[]), "hi\n");
+    assert_eq!(done.code, Some(1), "{}", done.stdout);
+    let error = "error: the server closed the connection before the end of the input\nhelp: ";
+    assert!(done.stderr.starts_with(error), "{}", done.stderr);
+}
+
+#[test]
+fn a_server_that_breaks_a_rule_is_not_said_to_have_closed() {
+    let (url, server) = crate::hostile::speak(|mut stream| {
+        // A server must not mask its frames (RFC 6455 section 5.1).
+        stream.write_all(b"\x81\x81\0\0\0\0x").unwrap();
+        stream.read_to_end(&mut Vec::new()).ok();
+    });
+    let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
+    command.env_clear().args(["chat", &url]);
+    let done = pipe(command, "");
+    server.join().unwrap();
+    assert_eq!(done.code, Some(1), "{}", done.stdout);
+    let error = "error: this program closed the connection with 1002 (";
+    assert!(done.stderr.starts_with(error), "{}", done.stderr);
+    assert!(
+        done.stderr
+            .contains("help: the server broke a rule of RFC 6455")
+    );
+    assert!(
+        !done.stderr.contains("the server closed"),
+        "{}",
+        done.stderr
+    );
 }
 
 /// A message that cannot be sent is reported at once.

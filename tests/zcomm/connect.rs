@@ -529,3 +529,26 @@ fn a_connect_timeout_is_an_option() {
     let done = connect(&url, b"", &["--connect-timeout", "0"]);
     assert_eq!(done.code, Some(2), "{}", done.stderr);
 }
+
+/// The cause is neither the address nor a firewall, and a panic would not name the cause.
+#[cfg(target_os = "linux")]
+#[test]
+fn too_few_descriptors_are_an_error_that_names_the_limit() {
+    let vacant = crate::vacant::Vacant::new();
+    let url = format!("ws://{}/", vacant.addr);
+    let mut named = 0;
+    for limit in 5..12 {
+        let line = format!("ulimit -n {limit}; exec \"$0\" connect \"$1\"");
+        let mut shell = crate::children::command("sh");
+        shell.args(["-c", &line, env!("CARGO_BIN_EXE_zcomm"), &url]);
+        let done = crate::pipe(shell, "");
+        assert_eq!(done.code, Some(1), "{limit}: {}", done.stderr);
+        let (error, help) = done.stderr.split_once('\n').unwrap();
+        match error.contains("Too many open files") {
+            true => assert!(help.contains("ulimit -n"), "{limit}: {help}"),
+            false => assert!(error.contains("no program listens"), "{limit}: {error}"),
+        }
+        named += usize::from(help.contains("ulimit -n"));
+    }
+    assert!(named >= 5, "{named}");
+}

@@ -31,7 +31,7 @@ fn serve<T: Send + 'static>(
 }
 
 /// The same, after an accepted handshake.
-fn speak<T: Send + 'static>(
+pub(crate) fn speak<T: Send + 'static>(
     then: impl FnOnce(TcpStream) -> T + Send + 'static,
 ) -> (String, JoinHandle<T>) {
     serve(|mut stream, accept| {

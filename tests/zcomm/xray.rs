@@ -733,6 +733,24 @@ fn an_invalid_line_ends_a_replay_with_its_number() {
     assert!(done.stdout.contains("GET /␛[2J") && !done.stdout.contains('\u{1b}'));
 }
 
+/// Each client would make the proxy connect to itself, without end.
+#[test]
+fn a_proxy_whose_server_is_itself_is_refused() {
+    let folder = folder("xray-itself");
+    for subcommand in ["xray", "chaos"] {
+        for host in ["127.0.0.1", "0.0.0.0"] {
+            let port = crate::vacant::Vacant::new().addr.port();
+            let url = format!("ws://127.0.0.1:{port}/");
+            let listen = format!("{host}:{port}");
+            let done = zcomm(&folder, &[subcommand, &url, "--listen", &listen]);
+            let error =
+                format!("error: 127.0.0.1:{port} is the address of this proxy itself\nhelp: ");
+            assert_eq!(done.code, Some(2), "{}", done.stderr);
+            assert!(done.stderr.starts_with(&error), "{}", done.stderr);
+        }
+    }
+}
+
 #[test]
 fn impossible_arguments_are_refused_before_connecting() {
     let folder = folder("xray-usage");

@@ -22,6 +22,8 @@ mod search;
 
 mod page;
 
+mod slides;
+
 mod site;
 
 pub use site::course;

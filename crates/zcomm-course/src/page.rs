@@ -124,7 +124,8 @@ fn card(entry: &Entry) -> String {
     format!("<li{class} data-chapter=\"{name}\">{link} <span>{first}</span></li>\n")
 }
 
-fn first_sentence(source: &str) -> String {
+/// The first sentence of a file.
+pub(crate) fn first_sentence(source: &str) -> String {
     let events = parse(source);
     let is_start = |event: &&_| **event != Event::Start(Tag::Paragraph);
     let is_inside = |event: &&_| **event != Event::End(TagEnd::Paragraph);
@@ -150,4 +151,19 @@ fn ways_on(entry: &Entry) -> String {
     };
     let (before, next) = (way(before, "prev"), way(next, "next"));
     format!("<footer>{done}<nav aria-label=\"Before and next\">{before}{next}</nav></footer>\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first sentence of a chapter is its card on the map.
+    #[test]
+    fn each_card_says_what_you_do_or_learn() {
+        for entry in &CONTENTS[0].entries {
+            let sentence = first_sentence(file(entry.file).unwrap());
+            assert!(sentence.starts_with("You "), "{}: {sentence}", entry.file);
+            assert!(sentence.len() > 40, "{}: {sentence}", entry.file);
+        }
+    }
 }

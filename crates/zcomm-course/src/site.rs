@@ -7,7 +7,7 @@ use zcomm_core::Asset;
 use crate::{
     contents::entries,
     files::{FILES, mime, page_name},
-    page, search,
+    page, search, slides,
 };
 
 /// A text that is made when it is first needed.
@@ -32,6 +32,7 @@ static SITE: LazyLock<BTreeMap<String, Lazy>> = LazyLock::new(|| {
     add("course.css", Box::new(|| style.to_owned()));
     add("course.js", Box::new(|| script.to_owned()));
     add("search.json", Box::new(search::index));
+    add("slides.html", Box::new(slides::slides));
     add("", Box::new(page::map));
     site
 });
@@ -62,8 +63,26 @@ mod tests {
             assert!(page.mime.starts_with("text/html"), "{entry:?}");
             assert!(page.body.contains("<h1"), "{entry:?}");
             assert!(!page.body.contains("{main}"), "{entry:?}");
+            // The text of a table that Markdown does not see as one.
+            assert!(!page.body.contains("<p>| "), "{entry:?}");
         }
         assert!(course("/course/").unwrap().body.contains("class=\"map\""));
+    }
+
+    /// A slide is missing if its section in a chapter or in a page for instructors is not found.
+    #[test]
+    fn the_slides_have_each_chapter_of_90_minutes() {
+        let page = course("/course/slides.html").unwrap().body;
+        for (class, count) in [("title", 7), ("prompt", 12), ("figure", 8), ("predict", 6)] {
+            let start = format!("<section class=\"{class}\">");
+            assert_eq!(page.matches(&start).count(), count, "{class}");
+        }
+        for (class, least) in [("idea", 4), ("table", 4)] {
+            let start = format!("<section class=\"{class}\">");
+            assert!(page.matches(&start).count() >= least, "{class}");
+        }
+        assert!(!page.contains("<p></p>"), "a question or a note is missing");
+        assert!(!page.contains("href="), "a file alone cannot follow a link");
     }
 
     /// A path is compared with the list, and no file is opened.

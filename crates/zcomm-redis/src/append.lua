@@ -30,13 +30,13 @@ end
 
 -- If a fact or the entries are missing, begin a new log. It belongs to this server's service.
 -- Readers notice the new epoch.
-local known = redis.call('HMGET', facts, 'epoch', 'seq', 'digest', 'time', 'bytes', 'service')
+local known = redis.call('HMGET', facts, 'epoch', 'seq', 'digest', 'time', 'bytes', 'service', 'ahead')
 local whole = known[1] and tonumber(known[2]) and known[3] and tonumber(known[5])
 local other = known[1] and known[6] ~= service
 if not (whole or other) or (known[2] ~= '0' and redis.call('EXISTS', log) == 0) then
     redis.call('HSET', facts, 'epoch', epoch, 'seq', 0, 'digest', '', 'bytes', 0, 'service', service)
     redis.call('DEL', log)
-    known = {epoch, 0, '', known[4], 0, service}
+    known = {epoch, 0, '', known[4], 0, service, known[7]}
 end
 -- A log belongs to one service, because the others do not understand its entries. And whoever
 -- needs no token must not send messages to clients that had to show one.
@@ -45,8 +45,11 @@ if known[6] ~= service then
 end
 epoch = known[1]
 local seq, digest, bytes = tonumber(known[2]), known[3], tonumber(known[5])
--- The times of the entries never go back, even if the clock of Redis does.
-local time = math.max(now, tonumber(known[4] or '0'))
+-- The times of the entries never go back, even if the clock of Redis does. From then on they are
+-- ahead of the clock, but they still grow as fast as the clock. All servers read the same times.
+local ahead = tonumber(known[7] or '0')
+ahead = math.max(ahead, tonumber(known[4] or '0') - now)
+local time = now + ahead
 
 for at = 8, #ARGV, 2 do
     local number, payload = first + (at - 8) / 2, ARGV[at + 1]
@@ -58,10 +61,11 @@ for at = 8, #ARGV, 2 do
     digest = string.sub(redis.sha1hex(before .. ' ' .. epoch .. ' ' .. seq .. ' ' .. server .. ' ' .. number), 1, 8)
     redis.call('XADD', log, seq .. '-0', 'epoch', epoch, 'before', before, 'digest', digest,
         'server', server, 'number', number, 'kind', ARGV[at], 'time', time, 'payload', payload,
-        'service', service)
+        'service', service, 'wall', now)
     bytes = bytes + #payload
 end
-redis.call('HSET', facts, 'seq', seq, 'digest', digest, 'time', time, 'bytes', bytes)
+redis.call('HSET', facts, 'seq', seq, 'digest', digest, 'time', time, 'bytes', bytes,
+    'ahead', ahead)
 redis.call('SET', last_request, first + (#ARGV - 7) / 2 - 1, 'EX', 3600)
 
 -- Remove the oldest entries of a log that is too large. The newest entry stays.

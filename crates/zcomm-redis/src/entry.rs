@@ -54,9 +54,11 @@ pub struct Entry {
     pub own: bool,
     /// What the entry is for.
     pub kind: Kind,
-    /// The time of the append, in milliseconds since 1970, by the clock of Redis. Never earlier
-    /// than the time of the entry before this one.
+    /// The time of the append, in milliseconds, to measure durations. Never earlier than the time of
+    /// the entry before this one. If the clock of Redis never went back, this is the same as `wall`.
     pub time: u64,
+    /// The time of the append by the clock of Redis, in milliseconds since 1970.
+    pub wall: u64,
     /// The content.
     pub payload: Bytes,
     /// The number of the request. Each server counts its own requests.
@@ -79,6 +81,7 @@ impl Entry {
         };
         let text = |name| Some(std::str::from_utf8(value(name)?).ok()?.to_owned());
         let origin = text("server")?;
+        let time = text("time")?.parse().ok()?;
         Some(Entry {
             position: Position {
                 epoch: text("epoch")?,
@@ -92,7 +95,9 @@ impl Entry {
                 "alive" => Kind::Alive,
                 _ => return None,
             },
-            time: text("time")?.parse().ok()?,
+            time,
+            // An older version of this program writes one time only.
+            wall: text("wall").map_or(Some(time), |wall| wall.parse().ok())?,
             payload: value("payload")?.clone(),
             number: text("number")?.parse().ok()?,
             before: text("before")?,
@@ -147,6 +152,7 @@ mod tests {
             (entry.payload.as_ref(), entry.time),
             (&b"hello"[..], 1_763_648_571_007)
         );
+        assert_eq!(entry.wall, entry.time, "an older version has one time only");
         assert!(
             !Entry::read(fields("7-0", "data", "3"), "other")
                 .unwrap()

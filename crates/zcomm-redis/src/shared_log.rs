@@ -62,7 +62,7 @@ impl<O> SharedLog<O> {
     /// # Errors
     /// [`Unavailable`] if the outcome takes more than
     /// [`Config::redis_timeout`](zcomm_core::Config::redis_timeout). If Redis has not worked for this
-    /// time already, the error comes at once.
+    /// time already, or has not answered an earlier call in time, the error comes at once.
     pub async fn append(&self, payload: Vec<u8>) -> Result<O, Unavailable> {
         if self.status.is_hopeless() {
             return Err(Unavailable);
@@ -78,8 +78,12 @@ impl<O> SharedLog<O> {
             self.requests.send(request).await.ok()?;
             outcome.await.ok()
         };
-        let answer = timeout_at(deadline, answer).await;
-        answer.ok().flatten().ok_or(Unavailable)
+        let answer = timeout_at(deadline, answer).await.ok().flatten();
+        // The writer gives the entry up at the same moment, and can be the first.
+        if answer.is_none() && Instant::now() >= deadline {
+            self.status.unanswered();
+        }
+        answer.ok_or(Unavailable)
     }
 
     /// Appends an entry later, and does not wait for the outcome. Returns `false` if the queue is
@@ -193,25 +197,85 @@ pub fn open_with<M: Machine>(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use bytes::Bytes;
 
-    #[tokio::test(start_paused = true)]
-    async fn l14_a_message_waits_for_the_limit_once_and_then_not_at_all() {
-        let limit = Duration::from_secs(2);
-        // Nobody reads the queue, as if Redis was away.
-        let (requests, _queue) = mpsc::channel(QUEUE);
-        let log = SharedLog::<()> {
+    use super::*;
+    use crate::entry::{Entry, Kind, Position};
+
+    /// Nobody reads the queue, as if Redis was away.
+    fn away(limit: Duration) -> (SharedLog<()>, mpsc::Receiver<Request<()>>) {
+        let (requests, queue) = mpsc::channel(QUEUE);
+        let log = SharedLog {
             requests,
             status: Arc::new(Status::new("127.0.0.1:6379", "zcomm:course:log", limit)),
             server: "me".into(),
             limit,
         };
-        for expected in [limit, Duration::ZERO] {
-            let began = Instant::now();
-            assert_eq!(log.append(Vec::new()).await, Err(Unavailable));
-            // Tokio's clock has milliseconds.
-            let over = began.elapsed() - expected;
-            assert!(over <= Duration::from_millis(1), "{over:?}");
+        (log, queue)
+    }
+
+    fn own_entry() -> Entry {
+        Entry {
+            position: Position {
+                epoch: "e".into(),
+                seq: 1,
+                digest: "aaaa0001".into(),
+            },
+            server: "me".into(),
+            own: true,
+            kind: Kind::Alive,
+            time: 0,
+            wall: 0,
+            payload: Bytes::new(),
+            number: 1,
+            before: String::new(),
+            service: "chat_app".into(),
         }
+    }
+
+    async fn fails_after(log: &SharedLog<()>, expected: Duration) {
+        let began = Instant::now();
+        assert_eq!(log.append(Vec::new()).await, Err(Unavailable));
+        // Tokio's clock has milliseconds.
+        let over = began.elapsed() - expected;
+        assert!(over <= Duration::from_millis(1), "{over:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn l14_a_message_waits_for_the_limit_once_and_then_not_at_all() {
+        let limit = Duration::from_secs(2);
+        let (log, _queue) = away(limit);
+        for expected in [limit, Duration::ZERO] {
+            fails_after(&log, expected).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn l17_after_a_message_without_an_answer_the_next_one_waits_not_at_all() {
+        let limit = Duration::from_secs(2);
+        let (log, _queue) = away(limit);
+        // Redis worked until now, so no trouble is known.
+        log.status.reader(Ok(()));
+        for expected in [limit, Duration::ZERO, Duration::ZERO] {
+            fails_after(&log, expected).await;
+        }
+        // Then an own entry comes back.
+        log.status.read(&own_entry());
+        fails_after(&log, limit).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn l17_the_same_if_the_writer_gives_the_message_up_first() {
+        let limit = Duration::from_secs(2);
+        let (log, mut queue) = away(limit);
+        log.status.reader(Ok(()));
+        let writer = async move {
+            let request = queue.recv().await.unwrap();
+            tokio::time::sleep_until(request.deadline).await;
+            drop(request);
+            queue
+        };
+        let ((), _queue) = tokio::join!(fails_after(&log, limit), writer);
+        fails_after(&log, Duration::ZERO).await;
     }
 }

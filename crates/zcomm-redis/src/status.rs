@@ -20,6 +20,9 @@ use crate::{
     trouble::Trouble,
 };
 
+/// If the clock of Redis goes back by at least this time (milliseconds), the server logs it.
+const WORTH_A_LINE: u64 = 500;
+
 /// The state of the connection to Redis.
 pub struct Status {
     /// The address of Redis, for the messages that are logged.
@@ -40,6 +43,8 @@ struct Facts {
     logged: Option<String>,
     /// The time at which the trouble began.
     bad_since: Option<Instant>,
+    /// Whether an entry has not come back in time, and no own entry has come back since then.
+    unanswered: bool,
     own_entry: Option<Instant>,
     /// The number of the newest entry that this server has read.
     read: u64,
@@ -47,6 +52,9 @@ struct Facts {
     written: u64,
     entries: u64,
     losses: u64,
+    /// How far the times of the entries are ahead of the clock of Redis (milliseconds); `None`
+    /// before the first entry.
+    ahead: Option<u64>,
 }
 
 impl Status {
@@ -60,11 +68,13 @@ impl Status {
                 writer: Ok(()),
                 logged: Some(String::new()),
                 bad_since: Some(Instant::now()),
+                unanswered: false,
                 own_entry: None,
                 read: 0,
                 written: 0,
                 entries: 0,
                 losses: 0,
+                ahead: None,
             }),
         }
     }
@@ -129,8 +139,16 @@ impl Status {
 
     /// Whether Redis has not worked for so long that a new message fails at once.
     pub(crate) fn is_hopeless(&self) -> bool {
-        let since = self.lock().bad_since;
-        since.is_some_and(|since| since.elapsed() >= self.limit)
+        let facts = self.lock();
+        let since = facts.bad_since;
+        facts.unanswered || since.is_some_and(|since| since.elapsed() >= self.limit)
+    }
+
+    /// An entry of this server has not come back in time. Until an own entry comes back, a new
+    /// message fails at once. Otherwise, each message of a client would wait for the limit, one
+    /// after the other.
+    pub(crate) fn unanswered(&self) {
+        self.lock().unanswered = true;
     }
 
     pub(crate) fn reader(&self, state: Result<(), Trouble>) {
@@ -156,6 +174,17 @@ impl Status {
         facts.entries += 1;
         if entry.own {
             facts.own_entry = Some(Instant::now());
+            facts.unanswered = false;
+        }
+        let ahead = entry.time.saturating_sub(entry.wall);
+        let before = facts.ahead.replace(ahead).unwrap_or(ahead);
+        if let Some(back @ WORTH_A_LINE..) = ahead.checked_sub(before) {
+            tracing::warn!(
+                "the clock of Redis at {} went back by {:.1} s: the times of new messages can be \
+                 before the times of older messages, and nothing else changes",
+                self.place,
+                Duration::from_millis(back).as_secs_f64()
+            );
         }
     }
 

@@ -62,14 +62,18 @@ impl<O: Send> Writer<O> {
         loop {
             if Instant::now() >= alive_at {
                 let sign = self.sign_of_life();
-                self.append(sign).await;
-                alive_at = Instant::now() + ALIVE;
+                alive_at = match self.append(sign).await {
+                    true => Instant::now() + ALIVE,
+                    false => Instant::now(),
+                };
             }
             match timeout_at(alive_at, self.requests.recv()).await {
                 Ok(Some(request)) => {
                     let batch = self.batch(request);
-                    if !batch.entries.is_empty() {
-                        self.append(batch).await;
+                    // If no answer came, the next sign of life is due now. It finds out whether
+                    // Redis answers again: until then, no client's message is appended.
+                    if !batch.entries.is_empty() && !self.append(batch).await {
+                        alive_at = Instant::now();
                     }
                 }
                 // All handles are dropped, so no request can come. Append only signs of life.
@@ -125,8 +129,9 @@ impl<O: Send> Writer<O> {
         }
     }
 
-    /// Appends a batch; tries again until its deadline if there is no answer.
-    async fn append(&mut self, batch: Batch) {
+    /// Appends a batch; tries again until its deadline if there is no answer. Returns whether Redis
+    /// has answered.
+    async fn append(&mut self, batch: Batch) -> bool {
         if let Ok(epoch) = random_name() {
             self.new_epoch = epoch;
         }
@@ -134,8 +139,14 @@ impl<O: Send> Writer<O> {
         let trouble = loop {
             let tried = timeout_at(batch.deadline, self.try_append(&batch)).await;
             let trouble = match tried.unwrap_or_else(|_| Err(Trouble::silent())) {
-                Ok(Answer::Done(seq)) => return self.status.writer(Ok(Some(seq))),
-                Ok(Answer::Known) => return self.status.writer(Ok(None)),
+                Ok(Answer::Done(seq)) => {
+                    self.status.writer(Ok(Some(seq)));
+                    return true;
+                }
+                Ok(Answer::Known) => {
+                    self.status.writer(Ok(None));
+                    return true;
+                }
                 // The clock of Redis was set forward, or Redis was slow. The answer contains the
                 // time in Redis, so the next attempt has a correct deadline.
                 Ok(Answer::Late) => Trouble::silent(),
@@ -157,9 +168,11 @@ impl<O: Send> Writer<O> {
                 break trouble;
             }
         };
+        let answered = trouble.is_refusal();
         self.status.writer(Err(trouble));
         let last = batch.first + batch.entries.len() as u64 - 1;
         self.pending.fail(batch.first..=last);
+        answered
     }
 
     async fn try_append(&mut self, batch: &Batch) -> Result<Answer, Trouble> {

@@ -215,7 +215,7 @@ fn accept(key: &str, sent: &str) -> Accept {
 
 fn request_remark(name: &str) -> Option<&'static str> {
     Some(match name {
-        "host" => "the name of the server: the server must check that this is its own name",
+        "host" => "the name of the server; the server checks that it is its own",
         "upgrade" => "asks to switch this connection to another protocol",
         "connection" => "says that Upgrade is for the next program only, such as a proxy",
         "origin" => "the page that asks: the browser sets this, no page can change it",

@@ -119,6 +119,9 @@ impl Person {
         let id = message.id().map(str::to_owned);
         let answers = match self.ask(message, connection) {
             Ok(Asked::Command(command, then)) => {
+                // Earlier answers must not wait for Redis, too. Ignores an error: the connection has
+                // ended, but this message arrived before the end.
+                connection.flush().await.ok();
                 let sent = self.local.send(&log, &self.state.epoch, command).await;
                 sent.and_then(|outcome| self.then(outcome, then, connection))
             }

@@ -130,10 +130,9 @@ impl Replica {
     }
 
     fn command(&mut self, entry: &Entry, command: Option<Envelope>) -> Outcome {
-        let since = Duration::from_millis(entry.time);
         let time = Moment {
-            clock: since,
-            wall: OffsetDateTime::UNIX_EPOCH + since,
+            clock: Duration::from_millis(entry.time),
+            wall: OffsetDateTime::UNIX_EPOCH + Duration::from_millis(entry.wall),
             digest: Digest::parse(&entry.position.digest),
         };
         let state = self.local.state();

@@ -37,9 +37,10 @@ impl<'a> Last<'a> {
     /// Compares what a client has seen with this log.
     pub(crate) fn of(log: &Hub, epoch: &'a str, seen: Seen) -> Last<'a> {
         let seq = seen.seq.0;
-        // Before the start of the log, messages after this position are missing, too. Then the
-        // client gets a gap message in any case, so its digest is not compared.
-        let shown = seen.digest.filter(|_| seq >= log.held().start);
+        // Position 7 is the message with the index 6. If the log starts at index 7, it does not have
+        // this message, but all messages after it. So the digest cannot be compared. Further before
+        // the start, the client gets a gap message in any case.
+        let shown = seen.digest.filter(|_| seq > log.held().start);
         Last {
             epoch,
             seq,
@@ -320,14 +321,18 @@ mod tests {
         assert_eq!(inbox(true, 3, Some(of("2:bbbb0002"))), (0, lost));
     }
 
-    /// A position before the start of the log gives a gap message, as without a digest.
+    /// The log does not have the message at position 7, but the message after it.
     #[test]
     fn a_digest_that_is_too_old_to_compare_is_no_evidence() {
         let log = Hub::default();
         log.restore(7, [Message::from(r#"{"digest":"aaaa0008"}"#)]);
         let of = |text: &str| Last::of(&log, "now", Seen::parse(text).unwrap());
         assert!(!of("6:bbbb0006").differs);
-        assert!(of("7:bbbb0007").differs);
+        assert!(!of("7:bbbb0007").differs);
         assert!(!of("8:aaaa0008").differs);
+        assert!(of("8:bbbb0008").differs);
+        // As without a digest, the client misses nothing.
+        let there = start("lobby", "now", log.held(), Some(of("7:aaaa0007")));
+        assert_eq!(there, recovered(7, 1));
     }
 }

@@ -51,6 +51,11 @@ impl Servers {
         self.heard.remove(server);
     }
 
+    /// The time of the last entry (milliseconds).
+    pub(crate) fn last(&self) -> u64 {
+        self.last
+    }
+
     /// The number of servers that run.
     pub(crate) fn count(&self) -> usize {
         self.heard.len()

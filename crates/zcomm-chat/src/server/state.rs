@@ -2,9 +2,12 @@
 //!
 //! Only commands change the state: see `apply`.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -199,6 +202,12 @@ impl ChatState {
     pub(crate) fn servers(&self) -> Option<usize> {
         let shared = self.shared.as_ref()?;
         Some(lock(shared).servers.count())
+    }
+
+    /// The time of the last entry of the log of several servers; `None` for a server alone.
+    pub(crate) fn time_of_last_entry(&self) -> Option<Duration> {
+        let shared = self.shared.as_ref()?;
+        Some(Duration::from_millis(lock(shared).servers.last()))
     }
 
     /// Whether several servers have this state.

@@ -129,6 +129,18 @@ impl Authority {
         })
     }
 
+    /// Reads the host of a request as [`parse`](Authority::parse) does. In a request, the port after
+    /// the `:` may be empty, and then counts as missing (RFC 3986 section 3.2.3).
+    pub(crate) fn in_request(text: &str, default_port: u16) -> Option<Authority> {
+        match text.strip_suffix(':') {
+            // An IPv6 address contains `:`, but ends with a bracket.
+            Some(host) if host.ends_with(']') || !host.contains(':') => {
+                Authority::parse(host, default_port)
+            }
+            _ => Authority::parse(text, default_port),
+        }
+    }
+
     /// Whether the host is `localhost` or a loopback address in its usual form. The text is
     /// compared without a DNS query, so `localhost.` and `127.1` do not count as loopback.
     #[must_use]

@@ -129,13 +129,13 @@ fn host<B>(request: &hyper::Request<B>, default_port: u16) -> Result<Option<Auth
         return Ok(None);
     }
     let named = one(headers, header::HOST, "exactly one Host header is needed")?;
-    let host = Authority::parse(text(named)?, default_port).ok_or(Refusal::Malformed(
+    let host = Authority::in_request(text(named)?, default_port).ok_or(Refusal::Malformed(
         "the Host header must be a host and a port",
     ))?;
     // The target in the first line of a request can contain a host too (RFC 9112 section
     // 3.2.2). Both hosts must be equal.
     let other = target.authority();
-    let other = other.map(|other| Authority::parse(other.as_str(), default_port));
+    let other = other.map(|other| Authority::in_request(other.as_str(), default_port));
     match other.is_none_or(|other| other.as_ref() == Some(&host)) {
         true => Ok(Some(host)),
         false => Err(Refusal::Host),

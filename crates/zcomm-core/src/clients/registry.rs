@@ -35,6 +35,9 @@ use crate::{
 /// The maximum number of direct messages that wait for one client.
 const MAILBOX: usize = 32;
 
+/// The number before the first number of a registry that is [beside](Clients::beside) another.
+const BESIDE: u64 = 1_000_000;
+
 /// A connected client: its number, its address, and when it connected.
 #[derive(Clone, Debug)]
 pub struct ClientInfo {
@@ -182,14 +185,12 @@ impl Clients {
         }
     }
 
-    /// Makes a second registry, which is empty. Both registries use the same counter for the
-    /// numbers of their clients, so no number occurs twice.
+    /// Makes a second registry, which is empty. Its numbers are high, so that the numbers of this
+    /// registry have no gaps: a learner who opens a viewer after client 1 expects client 2.
     pub(crate) fn beside(&self) -> Clients {
-        Clients {
-            list: Arc::default(),
-            stopping: Arc::default(),
-            ..self.clone()
-        }
+        let beside = Clients::new(self.max_send_bytes);
+        beside.last_id.store(BESIDE, Ordering::Relaxed);
+        beside
     }
 
     /// From now on, the number of each new client begins with these 20 bits, which name the

@@ -2,8 +2,14 @@
 //!
 //! Messages use one budget. Pings and pongs use a second budget. They are not messages, but the
 //! server must read them and answer each ping. A client that exceeds a budget is closed with 1008.
+//!
+//! A handler can wait, for example until Redis has stored a message. Then the next messages of the
+//! client also wait, and the server reads them all at once. The client has sent them one by one,
+//! perhaps not faster than the limit. So messages that waited get the budget of this time.
 
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::{protocol::rate::Budget, settings::config::Config, wire::end::End};
 
@@ -20,13 +26,29 @@ impl Budgets {
         }
     }
 
-    pub(crate) fn spend_message(&mut self) -> Result<(), End> {
-        self.messages.spend(1.0).map_err(End::too_fast)
+    /// Pays for a message. `waited` says whether it may have arrived before the handler asked for
+    /// it.
+    pub(crate) fn spend_message(&mut self, waited: bool) -> Result<(), End> {
+        let paid = match waited {
+            true => self.messages.spend_waiting(1.0),
+            false => {
+                // From now on, pings can wait for the handler, too.
+                if self.controls.is_limited() {
+                    self.controls.settle(Instant::now());
+                }
+                self.messages.spend(1.0)
+            }
+        };
+        paid.map_err(End::too_fast)
     }
 
     /// Pays for a ping, or for a pong that the server did not ask for.
-    pub(crate) fn spend_control(&mut self) -> Result<(), End> {
-        self.controls.spend(1.0).map_err(End::too_fast)
+    pub(crate) fn spend_control(&mut self, waited: bool) -> Result<(), End> {
+        let paid = match waited {
+            true => self.controls.spend_waiting(1.0),
+            false => self.controls.spend(1.0),
+        };
+        paid.map_err(End::too_fast)
     }
 
     /// Returns the delay until the budget for messages and the budget `bytes` are both half full.

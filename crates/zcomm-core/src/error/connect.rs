@@ -8,7 +8,10 @@
 
 use std::{io, time::Duration};
 
-use crate::tls::{certificate::Certificate, distrust::Distrust, error::CertificateError};
+use crate::{
+    error::descriptors,
+    tls::{certificate::Certificate, distrust::Distrust, error::CertificateError},
+};
 
 /// The request and the response of a handshake that did not open a WebSocket.
 #[derive(Clone, Debug)]
@@ -149,6 +152,7 @@ impl ConnectError {
     #[must_use]
     pub fn help(&self) -> String {
         let help = match self {
+            error if descriptors::are_used_up(error) => descriptors::HELP,
             ConnectError::Url { .. } => "e.g. ws://127.0.0.1:8765/ or wss://example.com/chat",
             ConnectError::Header { name, .. } if name == "Sec-WebSocket-Protocol" => {
                 "offer each one by itself: --protocol a --protocol b"

@@ -15,6 +15,8 @@ use connect::ConnectError;
 
 use crate::tls::{error::CertificateError, pem::PemError};
 
+pub(crate) mod descriptors;
+
 pub(crate) mod connect;
 
 /// The result of every function of this crate that can fail.
@@ -120,6 +122,9 @@ impl Error {
     /// What the user can do next. `None` if the error has no help.
     #[must_use]
     pub fn help(&self) -> Option<String> {
+        if self.needs_a_descriptor() {
+            return Some(descriptors::HELP.to_owned());
+        }
         let help = match self {
             Error::Setting { .. } | Error::SettingMissing { .. } | Error::SettingsFile { .. } => {
                 "every setting is explained in .zEnv.example, at the top of the project"
@@ -144,6 +149,15 @@ impl Error {
         Some(help.to_owned())
     }
 
+    /// Whether the cause is that no file descriptor is free.
+    fn needs_a_descriptor(&self) -> bool {
+        match self {
+            // The `source` of this error skips the inner error, whose text this error has.
+            Error::Io(error) => descriptors::are_used_up(error),
+            error => descriptors::are_used_up(error),
+        }
+    }
+
     /// The message and the help in one line, for a log line.
     #[must_use]
     pub fn with_help(&self) -> String {
@@ -158,6 +172,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
+            error if error.needs_a_descriptor() => 1,
             Error::Argument(_)
             | Error::Connect(ConnectError::Url { .. } | ConnectError::Header { .. }) => 2,
             Error::Setting { .. }
@@ -209,6 +224,48 @@ mod tests {
             r#"WEBSOCKET_PORT="abc": expected a number from 0 to 65535"#
         );
         assert_eq!(error.exit_code(), 78);
+    }
+
+    /// An address or a firewall is not the cause, so the help must not name them.
+    #[cfg(unix)]
+    #[test]
+    fn without_a_free_descriptor_every_help_names_the_limit() {
+        let place = || "127.0.0.1:1".to_owned();
+        let error = |code| {
+            let source = || io::Error::from_raw_os_error(code);
+            let (addr, host) = (([127, 0, 0, 1], 0).into(), place());
+            let unreachable = ConnectError::Unreachable {
+                place: place(),
+                source: source(),
+            };
+            let not_found = ConnectError::NotFound {
+                host,
+                source: source(),
+            };
+            [
+                Error::Io(source()),
+                Error::Listen {
+                    addr,
+                    source: source(),
+                },
+                unreachable.into(),
+                not_found.into(),
+            ]
+        };
+        const OF_THE_PROCESS: i32 = 24;
+        const OF_THE_SYSTEM: i32 = 23;
+        for error in error(OF_THE_PROCESS)
+            .into_iter()
+            .chain(error(OF_THE_SYSTEM))
+        {
+            assert!(error.help().unwrap().contains("ulimit -n"), "{error}");
+            assert_eq!(error.exit_code(), 1, "{error}");
+        }
+        const NO_ROUTE: i32 = 113;
+        for error in error(NO_ROUTE) {
+            let help = error.help().unwrap_or_default();
+            assert!(!help.contains("ulimit"), "{error}: {help}");
+        }
     }
 
     #[test]

@@ -10,10 +10,7 @@
 use std::{
     convert::Infallible,
     future::{poll_fn, ready},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Mutex, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -28,11 +25,14 @@ use crate::{
     },
     http::{
         accepted::Accepted,
-        head::HeadStream,
+        head::{HeadStream, Progress},
         response::{is_refused, refused},
         router::{Guest, Router},
     },
-    wire::{linger::linger, transport::Transport},
+    wire::{
+        linger::linger,
+        transport::{Handshake, Transport},
+    },
 };
 
 /// The maximum size of a request head (bytes) and the maximum number of its headers. Above
@@ -65,34 +65,40 @@ impl Router {
         // The service can return only the response. So the service stores the guest, the attempt
         // and whether the request is refused in this variable.
         let decided = Mutex::new(None);
-        let has_request = AtomicBool::new(false);
+        let progress = Progress::default();
         let service = service_fn(|request: hyper::Request<Incoming>| {
-            has_request.store(true, Relaxed);
+            progress.has_request.store(true, Relaxed);
             let request = Request::parse(&request, self.gate.tls);
             let (response, guest) = self.answer(&request, accepted);
             let refused = is_refused(&response) || matches!(guest, Some(Guest::Refused(_)));
+            let attempt = self.watchable(&request);
+            progress.is_watched.store(attempt.is_some(), Relaxed);
             *decided.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some((guest, self.watchable(&request), refused));
+                Some((guest, attempt, refused));
             // Box the future, because hyper requires a future that is `Unpin`.
             Box::pin(async move {
                 accepted.slot.pay_for_guesses().await;
                 Ok::<_, Infallible>(response)
             })
         });
+        // A page may want to see the whole head.
+        let kept = self.viewers.as_ref().map_or(0, |_| MAX_HEAD);
+        let head = HeadStream::new(stream, kept, &progress);
         let mut http = http1::Builder::new()
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
             // Also answer a client that closed its sending side after the request.
             .half_close(true)
-            .serve_connection(TokioIo::new(HeadStream::new(stream, &has_request)), service);
+            .serve_connection(TokioIo::new(head), service);
         let served = poll_fn(|context| http.poll_without_shutdown(context));
         let served = timeout_at(accepted.deadline, served).await;
         let http1::Parts { io, read_buf, .. } = http.into_parts();
-        let (stream, start) = io.into_inner().into_parts();
+        let (stream, handshake) = io.into_inner().into_parts();
         let decided = decided.into_inner().unwrap_or_else(PoisonError::into_inner);
         let Some((guest, attempt, refused)) = decided else {
-            let refusal = unread(&served, &start, accepted.plain_on_tls);
-            self.refuse_unread(stream, &start, refusal, accepted).await;
+            let start = &handshake.request;
+            let refusal = unread(&served, start, accepted.plain_on_tls);
+            self.refuse_unread(stream, start, refusal, accepted).await;
             return None;
         };
         if served.is_err() {
@@ -107,7 +113,7 @@ impl Router {
         // A client that guesses tokens must wait. Without this second wait, the client could end
         // the connection and guess again at once.
         accepted.slot.pay_for_guesses().await;
-        let mut stream = self.watch(stream, guest.as_ref(), attempt);
+        let mut stream = self.watch(stream, guest.as_ref(), attempt, &handshake, accepted.peer);
         let Some(guest) = guest else {
             linger(&mut stream).await;
             return None;
@@ -138,7 +144,8 @@ impl Router {
         }
         let attempt = attempt_in(start);
         self.note_unread(refusal, attempt.as_deref(), accepted);
-        let mut stream = self.watch(stream, None, attempt);
+        let handshake = Handshake::default();
+        let mut stream = self.watch(stream, None, attempt, &handshake, accepted.peer);
         // If the client does not read its answer, the connection ends anyway.
         timeout(ANSWER_TIMEOUT, answer_unread(&mut stream, refusal))
             .await

@@ -6,6 +6,9 @@
 //!
 //! The stream also stores the start of the head. If hyper cannot read the head, the server finds
 //! two facts in the start: the protocol of the client, and the value of `?attempt=`.
+//!
+//! If a page of this machine may watch the connection, the stream also stores the response. So
+//! the page sees the whole handshake, although the X-ray begins only after the handshake.
 
 use std::{
     io,
@@ -16,32 +19,43 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::wire::transport::Transport;
+use crate::wire::transport::{Handshake, Transport};
 
-/// The maximum size of the stored start (bytes): the first line of a request with the longest
-/// allowed address fits.
-const KEPT: usize = 4096 + 64;
+/// The maximum size of the first line (bytes): the longest allowed address fits.
+const FIRST_LINE: usize = 4096 + 64;
+
+/// What is known about the request of a connection.
+#[derive(Default)]
+pub(crate) struct Progress {
+    /// Whether hyper has read a request.
+    pub(crate) has_request: AtomicBool,
+    /// Whether to store the response.
+    pub(crate) is_watched: AtomicBool,
+}
 
 /// A connection whose request is not read yet.
 pub(crate) struct HeadStream<'a> {
     stream: Transport,
-    start: Vec<u8>,
-    /// Whether hyper has read a request.
-    has_request: &'a AtomicBool,
+    stored: Handshake,
+    /// The maximum size of the stored start (bytes).
+    kept: usize,
+    progress: &'a Progress,
 }
 
 impl<'a> HeadStream<'a> {
-    pub(crate) fn new(stream: Transport, has_request: &'a AtomicBool) -> HeadStream<'a> {
+    /// Makes a stream that stores `kept` bytes of the head, and always the first line.
+    pub(crate) fn new(stream: Transport, kept: usize, progress: &'a Progress) -> HeadStream<'a> {
         HeadStream {
             stream,
-            start: Vec::new(),
-            has_request,
+            stored: Handshake::default(),
+            kept: kept.max(FIRST_LINE),
+            progress,
         }
     }
 
-    /// The connection, and the stored start of the head.
-    pub(crate) fn into_parts(self) -> (Transport, Vec<u8>) {
-        (self.stream, self.start)
+    /// The connection, and the stored bytes: the start of the head, and perhaps the response.
+    pub(crate) fn into_parts(self) -> (Transport, Handshake) {
+        (self.stream, self.stored)
     }
 }
 
@@ -54,8 +68,10 @@ impl AsyncRead for HeadStream<'_> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         let read = &buffer.filled()[before..];
-        let space = KEPT - self.start.len();
-        self.start.extend_from_slice(&read[..read.len().min(space)]);
+        let space = self.kept - self.stored.request.len();
+        self.stored
+            .request
+            .extend_from_slice(&read[..read.len().min(space)]);
         Poll::Ready(Ok(()))
     }
 }
@@ -66,10 +82,14 @@ impl AsyncWrite for HeadStream<'_> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.has_request.load(Relaxed) {
-            true => Pin::new(&mut self.stream).poll_write(context, bytes),
-            false => Poll::Ready(Ok(bytes.len())),
+        if !self.progress.has_request.load(Relaxed) {
+            return Poll::Ready(Ok(bytes.len()));
         }
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        if self.progress.is_watched.load(Relaxed) {
+            self.stored.response.extend_from_slice(&bytes[..written]);
+        }
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -9,7 +9,7 @@
 //! In production, another server serves the pages, and the WebSocket port answers 426 to every
 //! request that is not for a WebSocket.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use hyper::{Method, StatusCode, header::HeaderValue};
 use serde::Serialize;
@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::{
     access::{
         handshake::{Caller, Gate},
+        origin::Origin,
         refusal::Refusal,
         request::Request,
         why::Why,
@@ -34,7 +35,7 @@ use crate::{
         prometheus::{Sources, TEXT_FORMAT},
         reports::Reports,
     },
-    wire::transport::Transport,
+    wire::transport::{Handshake, Transport},
 };
 
 /// The state from which the router makes its answers.
@@ -44,7 +45,7 @@ pub(crate) struct Router {
     pub(crate) clients: Clients,
     pub(crate) hub: Hub,
     pub(crate) why: Why,
-    /// Set if the server runs with an X-ray.
+    /// Set if the server runs with an X-ray, or listens on loopback.
     pub(crate) viewers: Option<Viewers>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) reports: Reports,
@@ -138,7 +139,7 @@ impl Router {
         request: &Request<'_>,
         accepted: &Accepted<'_>,
     ) -> Result<Guest, Refusal> {
-        let viewers = self.viewers.as_ref().ok_or(Refusal::NoXray)?;
+        let viewers = self.viewers_for(request).ok_or(Refusal::NoXray)?;
         let (membership, cursor) = viewers.join(request.query.only("watch"), accepted.peer)?;
         Ok(Guest::Viewer(membership, cursor))
     }
@@ -222,10 +223,19 @@ impl Router {
         response
     }
 
+    /// The logs that the page of this request may read. Without `--xray`, only a page of this
+    /// machine may read them, on a server that no other machine can reach.
+    fn viewers_for(&self, request: &Request<'_>) -> Option<&Viewers> {
+        let viewers = self.viewers.as_ref()?;
+        let page = request.origin.as_ref().ok().and_then(Option::as_ref);
+        let is_local = page.is_some_and(|page| *page == Origin::Null || page.is_loopback());
+        (viewers.show_all || (is_local && !request.is_forwarded())).then_some(viewers)
+    }
+
     /// The attempt of a handshake: the secret word with which a page may read the X-ray. `None`
     /// if this connection has no X-ray for a page.
     pub(crate) fn watchable(&self, request: &Request<'_>) -> Option<String> {
-        self.viewers.as_ref()?;
+        self.viewers_for(request)?;
         let shown = request.is_handshake() && request.path != "/xray";
         request.attempt().filter(|_| shown).map(str::to_owned)
     }
@@ -237,15 +247,27 @@ impl Router {
         mut stream: Transport,
         guest: Option<&Guest>,
         attempt: Option<String>,
+        handshake: &Handshake,
+        peer: SocketAddr,
     ) -> Transport {
         if let Some(Guest::Viewer(..)) = guest {
             return stream.unwatched();
         }
-        if let Some(viewers) = &self.viewers {
-            let admitted = matches!(guest, Some(Guest::Client(..)));
-            // A connection without an attempt gets no log.
-            stream.show_to(attempt.and_then(|attempt| viewers.watcher(&attempt, admitted)));
+        let Some(viewers) = &self.viewers else {
+            return stream;
+        };
+        let is_watchable = viewers.show_all || !handshake.response.is_empty();
+        let admitted = matches!(guest, Some(Guest::Client(..)));
+        // A connection without an attempt gets no log.
+        let attempt = attempt.filter(|_| is_watchable);
+        let page = attempt.and_then(|attempt| viewers.watcher(&attempt, admitted));
+        if viewers.show_all {
+            stream.show_to(page);
+            return stream;
         }
-        stream
+        match page {
+            Some(page) => stream.watched_by(page, &viewers.xray, peer, handshake),
+            None => stream,
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! Pages that read the X-ray of their own connections.
 //!
-//! A page cannot read frames, not even the frames of its own connection. A server with an X-ray
-//! can read all frames and send them to the page.
+//! A page cannot read frames, not even the frames of its own connection. A server can read all
+//! frames and send them to the page. With `--xray`, the server has an X-ray of every connection.
+//! Without it, a server on loopback makes an X-ray of each connection that names an attempt and
+//! comes from a page of this machine. Other connections do not change.
 //!
 //! An *attempt* is a random word that the page puts into the address of its connection. No other
 //! page has this word. Each attempt has a log for the events of the connection.
@@ -28,7 +30,7 @@ use crate::{
         log::{Hub, HubLimits},
     },
     metrics::counters::Metrics,
-    xray::{gap, tap::Watcher},
+    xray::{Xray, gap, tap::Watcher},
 };
 
 /// The maximum number of logs: two for each learner in a class of 32. The logs of refused
@@ -47,6 +49,10 @@ const LIMITS: HubLimits = HubLimits {
 pub(crate) struct Viewers {
     logs: Mutex<Logs>,
     pub(crate) clients: Clients,
+    /// Whether every connection has an X-ray already.
+    pub(crate) show_all: bool,
+    /// The X-ray for the connections of pages, if `show_all` is false.
+    pub(crate) xray: Xray,
     /// The counters of the viewers. No page and no monitor can read them.
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -59,12 +65,13 @@ struct Logs {
 }
 
 impl Viewers {
-    /// Makes an empty set of logs. Viewers and `clients` get their numbers from the same counter,
-    /// so no two connections have the same number.
-    pub(crate) fn beside(clients: &Clients) -> Viewers {
+    /// Makes an empty set of logs, for the connections of `clients`.
+    pub(crate) fn beside(clients: &Clients, show_all: bool) -> Viewers {
         Viewers {
             logs: Mutex::default(),
             clients: clients.beside(),
+            show_all,
+            xray: Xray::for_pages(),
             metrics: Arc::new(Metrics::new()),
         }
     }
@@ -130,7 +137,7 @@ mod tests {
 
     #[test]
     fn an_attempt_has_one_log_and_the_oldest_makes_room() {
-        let viewers = Viewers::beside(&Clients::new(100));
+        let viewers = Viewers::beside(&Clients::new(100), true);
         let attempt = |n: usize| format!("{n:032}");
         let first = viewers.log(&attempt(0), true).unwrap();
         assert!(first.is(&viewers.log(&attempt(0), true).unwrap()));
@@ -149,7 +156,7 @@ mod tests {
     /// An evicted log stays in memory only while a viewer reads it.
     #[test]
     fn a_log_that_made_room_lives_as_long_as_it_has_a_reader() {
-        let viewers = Viewers::beside(&Clients::new(100));
+        let viewers = Viewers::beside(&Clients::new(100), true);
         let attempt = |n: usize| format!("{n:032}");
         let watchers = [0, 1].map(|n| viewers.watcher(&attempt(n), true).unwrap());
         let logs = [0, 1].map(|n| viewers.log(&attempt(n), true).unwrap().downgrade());
@@ -171,7 +178,7 @@ mod tests {
 
     #[test]
     fn who_is_refused_pushes_out_nobody_who_was_let_in() {
-        let viewers = Viewers::beside(&Clients::new(100));
+        let viewers = Viewers::beside(&Clients::new(100), true);
         let attempt = |n: usize| format!("{n:032}");
         let ours = viewers.log(&attempt(0), true).unwrap();
         for n in 1..=64 {
@@ -185,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_could_be_guessed_has_no_log() {
-        let viewers = Viewers::beside(&Clients::new(100));
+        let viewers = Viewers::beside(&Clients::new(100), true);
         assert!(viewers.log("1", true).is_none());
         assert!(viewers.log("0123456789abcde.", true).is_none());
         assert!(viewers.log("0123456789abcdef", true).is_some());

@@ -51,10 +51,38 @@ impl Budget {
             return Ok(());
         };
         let now = Instant::now();
+        self.settle(now);
+        self.spend_at(rate, units, now)
+    }
+
+    /// Spends `units` for something that has waited for us. It may have arrived at any time since
+    /// the last call, or since this budget was made. So the budget grows for all of this time, also
+    /// beyond the burst. In the long run, this allows no more than the rate.
+    ///
+    /// # Errors
+    /// Like [`spend`](Budget::spend).
+    pub(crate) fn spend_waiting(&mut self, units: f64) -> Result<(), Duration> {
+        match self.rate {
+            Some(rate) => self.spend_at(rate, units, Instant::now()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether this budget has a limit.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.rate.is_some()
+    }
+
+    /// Takes away what is more than the burst.
+    pub(crate) fn settle(&mut self, now: Instant) {
+        self.full_at = self.full_at.max(now);
+    }
+
+    fn spend_at(&mut self, rate: Rate, units: f64, now: Instant) -> Result<(), Duration> {
         let cost = Duration::from_secs_f64(units / rate.per_second);
         let burst = Duration::from_secs_f64(rate.burst / rate.per_second);
-        let full_at = self.full_at.max(now) + cost;
-        match (full_at - now).checked_sub(burst) {
+        let full_at = self.full_at + cost;
+        match full_at.saturating_duration_since(now).checked_sub(burst) {
             Some(wait) if !wait.is_zero() => Err(wait),
             _ => {
                 self.full_at = full_at;
@@ -104,6 +132,23 @@ mod tests {
         tokio::time::advance(Duration::from_secs(3600)).await;
         budget.spend(20.0).unwrap();
         budget.spend(1.0).unwrap_err();
+    }
+
+    /// Units that came one by one, at the allowed rate, and that are all counted later.
+    #[tokio::test(start_paused = true)]
+    async fn units_that_have_waited_for_us_are_allowed_at_their_rate() {
+        let mut budget = budget();
+        budget.spend(20.0).unwrap();
+        tokio::time::advance(Duration::from_secs(6)).await;
+        for _ in 0..60 {
+            budget.spend_waiting(1.0).unwrap();
+        }
+        budget.spend_waiting(1.0).unwrap_err();
+        // A later unit gives no right to the time before.
+        tokio::time::advance(Duration::from_secs(6)).await;
+        budget.spend(20.0).unwrap();
+        budget.spend(1.0).unwrap_err();
+        budget.spend_waiting(1.0).unwrap_err();
     }
 
     #[tokio::test(start_paused = true)]

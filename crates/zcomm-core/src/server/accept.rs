@@ -301,6 +301,8 @@ fn hub_limits(config: &Config) -> HubLimits {
 
 fn router(config: &Config, bound: SocketAddr) -> Router {
     let clients = Clients::new(config.max_send_bytes());
+    let (show_all, loopback) = (config.xray.is_some(), bound.ip().is_loopback());
+    let viewers = (show_all || loopback).then(|| Viewers::beside(&clients, show_all));
     Router {
         gate: Gate {
             origins: config.allowed_origins.clone(),
@@ -312,12 +314,12 @@ fn router(config: &Config, bound: SocketAddr) -> Router {
             },
             require_auth: config.require_auth,
             refuse: config.refuse,
-            loopback: bound.ip().is_loopback(),
+            loopback,
             port: bound.port(),
             tls: config.tls.is_some(),
         },
         page: None,
-        viewers: config.xray.as_ref().map(|_| Viewers::beside(&clients)),
+        viewers,
         clients,
         hub: Hub::new(hub_limits(config)),
         why: Why::default(),

@@ -9,6 +9,7 @@
 
 use std::{io, net::SocketAddr, ops::RangeInclusive, time::Duration};
 
+use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpSocket, lookup_host},
     time::{Instant, sleep},
@@ -66,7 +67,10 @@ fn open(addr: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     socket.set_nodelay(true)?;
     limit_unsent(&socket);
     socket.bind(addr)?;
-    socket.listen(backlog)
+    let listener = socket.listen(backlog)?;
+    // Each client needs a file descriptor. If none is free now, no client could ever connect.
+    SockRef::from(&listener).try_clone()?;
+    Ok(listener)
 }
 
 /// The maximum length of a queue in this system. The system shortens a longer queue without an
@@ -144,7 +148,7 @@ mod tests {
         client.unwrap();
         let accepted = accepted.unwrap().0;
         assert!(accepted.nodelay().unwrap());
-        let socket = socket2::SockRef::from(&accepted);
+        let socket = SockRef::from(&accepted);
         assert_eq!(socket.send_buffer_size().unwrap(), 2 * SEND_BUFFER as usize);
         assert_eq!(socket.tcp_notsent_lowat().unwrap(), 16 * 1024);
     }

@@ -23,7 +23,7 @@ use crate::{
             answer_time, authority, host, list, named_tokens, number, origin, ping_time, prefix,
             rate, refuse, switch,
         },
-        redis::{RedisUrl, service_name},
+        redis::{self, RedisUrl, service_name},
         tls_files::{path, tls_files},
         unknown::unknown_names,
         zenv::Settings,
@@ -189,7 +189,8 @@ impl Config {
     }
 
     pub(crate) fn warnings(settings: &Settings) -> Result<Vec<String>> {
-        Ok([settings.warnings.clone(), unknown_names(settings)?].concat())
+        let unused = redis::without_url(settings, &Config::default().redis_name);
+        Ok([settings.warnings.clone(), unknown_names(settings)?, unused].concat())
     }
 
     /// Reads every setting except the settings of TLS, so no certificate file is opened.

@@ -7,6 +7,13 @@ use std::fmt;
 
 use url::Url;
 
+use crate::settings::zenv::Settings;
+
+/// The setting with the address of Redis.
+const URL: &str = "WEBSOCKET_REDIS_URL";
+const CA: &str = "WEBSOCKET_REDIS_CA";
+const NAME: &str = "WEBSOCKET_REDIS_NAME";
+
 /// The largest number of bytes in the name of a service.
 const MAX_NAME: usize = 64;
 
@@ -82,6 +89,22 @@ pub(crate) fn service_name(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// Returns a warning for each setting of Redis that has no effect, because no setting names the
+/// address of Redis. `default` is the name of a service that sets no name: `.zEnv.example` has it.
+pub(crate) fn without_url(settings: &Settings, default: &str) -> Vec<String> {
+    let is_set = |name| settings.get(name).is_some_and(|value| !value.is_empty());
+    if is_set(URL) {
+        return Vec::new();
+    }
+    let named = is_set(NAME) && settings.get(NAME) != Some(default);
+    let unused = [(CA, is_set(CA)), (NAME, named)].into_iter();
+    let unused = unused.filter(|(_, is_set)| *is_set);
+    let warning = |(name, _)| {
+        format!("{name} has no effect without {URL}: this server works alone, without Redis")
+    };
+    unused.map(warning).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +140,24 @@ mod tests {
         ] {
             let error = RedisUrl::parse(wrong).unwrap_err();
             assert!(error.contains("redis://127.0.0.1:6379/"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_setting_of_redis_without_its_address_is_a_warning() {
+        let warnings = |pairs: &[_]| without_url(&Settings::from_pairs(pairs), "course");
+        let (ca, name) = (
+            ("WEBSOCKET_REDIS_CA", "ca.pem"),
+            ("WEBSOCKET_REDIS_NAME", "evening"),
+        );
+        let said = warnings(&[ca, name]);
+        let words = "WEBSOCKET_REDIS_CA has no effect without WEBSOCKET_REDIS_URL";
+        assert!(said.len() == 2 && said[0].starts_with(words), "{said:?}");
+        assert!(said[1].starts_with("WEBSOCKET_REDIS_NAME "), "{said:?}");
+        let url = ("WEBSOCKET_REDIS_URL", "redis://127.0.0.1/");
+        assert_eq!(warnings(&[ca, name, url]), [""; 0]);
+        for unset in ["", "course"] {
+            assert_eq!(warnings(&[("WEBSOCKET_REDIS_NAME", unset)]), [""; 0]);
         }
     }
 

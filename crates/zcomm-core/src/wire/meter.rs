@@ -66,6 +66,8 @@ pub(crate) struct Meter {
     early: Vec<u8>,
     /// Whether the client has exceeded the budget. Then every read returns `WouldBlock`.
     pub(crate) overdrawn: bool,
+    /// Whether the next bytes may have arrived while the handler did something else.
+    pub(crate) waited: bool,
     /// Whether bytes have arrived. `Wire::take_arrived` resets this flag.
     pub(crate) arrived: bool,
 }
@@ -90,6 +92,7 @@ impl Meter {
             input: Frames::new(max_frame),
             early,
             overdrawn: false,
+            waited: false,
             arrived: false,
         }
     }
@@ -154,7 +157,11 @@ impl Meter {
         let received = self.stream.drain_received();
         if received > 0 {
             self.arrived = true;
-            self.overdrawn = self.budget.spend(received.into()).is_err();
+            let paid = match self.waited {
+                true => self.budget.spend_waiting(received.into()),
+                false => self.budget.spend(received.into()),
+            };
+            self.overdrawn = paid.is_err();
         }
         would_block(read).map(|()| count)
     }

@@ -43,6 +43,13 @@ pub(crate) struct Watched {
     reads: Direction,
 }
 
+/// The bytes of a handshake. Empty if nobody may see them.
+#[derive(Default)]
+pub(crate) struct Handshake {
+    pub(crate) request: Vec<u8>,
+    pub(crate) response: Vec<u8>,
+}
+
 /// A layer that reads and writes: TCP, TLS or an X-ray.
 trait Layer: AsyncRead + AsyncWrite + Unpin {}
 
@@ -68,6 +75,27 @@ impl Transport {
             tap,
             reads,
         }))
+    }
+
+    /// Adds an X-ray for one page, after the handshake. Shows the page the bytes of the handshake
+    /// first.
+    pub(crate) fn watched_by(
+        self,
+        page: Watcher,
+        xray: &Xray,
+        peer: SocketAddr,
+        handshake: &Handshake,
+    ) -> Transport {
+        let reads = Direction::ClientToServer;
+        let mut watched = self.watched(Some(xray), peer, reads);
+        watched.show_to(Some(page));
+        if let Transport::Watched(inner) = &mut watched {
+            inner.tap.passed(reads, &handshake.request);
+            inner
+                .tap
+                .passed(Direction::ServerToClient, &handshake.response);
+        }
+        watched
     }
 
     /// Sets the page that watches this connection, if there is an X-ray; see [`Tap::show_to`].

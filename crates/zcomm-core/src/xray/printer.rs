@@ -53,7 +53,8 @@ pub enum Form {
 pub struct Xray(Arc<Inner>);
 
 struct Inner {
-    writer: BackgroundWriter<Event>,
+    /// `None` if only pages read the events.
+    writer: Option<BackgroundWriter<Event>>,
     budget: Mutex<Budget>,
     connections: AtomicU64,
     start: Instant,
@@ -89,6 +90,12 @@ impl Xray {
         })
     }
 
+    /// Makes an X-ray without an output of its own. Only pages read its events, see
+    /// [`Tap::show_to`](crate::xray::tap::Tap::show_to).
+    pub(crate) fn for_pages() -> Xray {
+        Xray::with(None)
+    }
+
     /// Calls `output` with each event, and with `None` when no other event is waiting.
     fn start(mut output: impl FnMut(Option<&Event>) -> io::Result<()> + Send + 'static) -> Xray {
         let since = WallClock::now();
@@ -107,6 +114,10 @@ impl Xray {
                 writeln!(io::stderr(), "the X-ray output stopped: {error}").ok();
             })
         });
+        Xray::with(Some(writer))
+    }
+
+    fn with(writer: Option<BackgroundWriter<Event>>) -> Xray {
         Xray(Arc::new(Inner {
             writer,
             budget: Mutex::new(Budget::new(Some(EVENT_RATE))),
@@ -131,12 +142,16 @@ impl Xray {
 
     /// Queues an event. If the queue is full, drops the event and counts it as missing.
     pub(crate) fn send(&self, event: Event) {
-        let bytes = event.size();
-        self.0.writer.send(event, bytes);
+        if let Some(writer) = &self.0.writer {
+            let bytes = event.size();
+            writer.send(event, bytes);
+        }
     }
 
     pub(crate) fn count_missing(&self, frames: u64) {
-        self.0.writer.count_dropped(frames);
+        if let Some(writer) = &self.0.writer {
+            writer.count_dropped(frames);
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod commands;
+mod ending;
 mod people;
 mod render;
 
@@ -45,9 +46,13 @@ After the end of a pipe, the command waits until the server has confirmed every
 message and answered every command. Then it waits until no message has arrived
 for 1 s, at most 5 s. /exit, and Ctrl-D at a terminal, leave at once.
 
-Exit code: 0 after a normal close, 1 after a refusal or a lost message, 2 for a
-wrong option, address or file, 130 after Ctrl-C, 143 after SIGTERM, 129 after
-SIGHUP.")]
+If no server answers, or the connection breaks, the command tries again, without
+end: Ctrl-C stops it. --connect-timeout limits each attempt, not all attempts
+together. After a refusal, the command does not try again.
+
+Exit code: 0 after a normal close by this command or by the server, 1 after a
+refusal or a lost message, 2 for a wrong option, address or file, 130 after
+Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.")]
 pub(crate) struct Arguments {
     /// The address of the chat
     #[arg(default_value = "ws://127.0.0.1:8765/")]

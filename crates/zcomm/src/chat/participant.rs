@@ -2,15 +2,16 @@
 
 use std::{collections::VecDeque, fmt::Display, process::ExitCode, time::Duration};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use zcomm_chat::{
     ChatClient, ChatEvent,
     envelope::{Action, ClientMessage, LOBBY, ServerMessage},
 };
-use zcomm_core::{Error, Event, Message, Result, StopSignals};
+use zcomm_core::{End, Error, Event, Message, Result, StopSignals};
 
 use super::{
     commands::{COMMANDS, Command, To},
+    ending,
     people::People,
     render,
     screen::Screen,
@@ -32,6 +33,8 @@ const WELCOME: Duration = Duration::from_millis(300);
 /// Before the client reads its input from a pipe, it waits until it has joined the first room, at
 /// most this long. Commands need the list of people in this room.
 const JOINED: Duration = Duration::from_secs(5);
+/// After the end of the last connection, the time limit to find out whether a pipe has ended.
+const END_OF_PIPE: Duration = Duration::from_millis(500);
 /// At most this number of characters of an unknown message are shown.
 const SHOWN: usize = 200;
 
@@ -52,8 +55,8 @@ pub(super) struct Participant {
     /// When to print a note that the welcome is missing. `None` after the note, after the
     /// welcome, and without a connection.
     welcome_due: Option<Instant>,
-    /// What the user can do after the end of the last connection.
-    advice: Option<&'static str>,
+    /// How the last connection ended.
+    end: Option<End>,
     /// The client does not read the input before this time.
     read_at: Instant,
     /// When to stop waiting for confirmations. `None` before the end of the input.
@@ -84,7 +87,7 @@ impl Participant {
             lost: false,
             welcomed: false,
             welcome_due: None,
-            advice: None,
+            end: None,
             give_up_at: None,
             answers: Some(Answers::new(patience)),
             failed: None,
@@ -116,7 +119,7 @@ impl Participant {
             tokio::select! {
                 event = self.client.next() => match event {
                     Some(event) => self.show(event)?,
-                    None => return Err(over(self.advice)),
+                    None => return self.over().await,
                 },
                 input = read(&mut self.screen, read_at), if !ended && !self.client.is_full() => {
                     if let Some(code) = self.input(input)? {
@@ -173,6 +176,17 @@ impl Participant {
             Ok(_) | Err(Error::Closed) => Ok(ExitCode::from(u8::from(self.lost))),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns the exit code when the connection has ended and the client does not reconnect.
+    async fn over(&mut self) -> Result<ExitCode> {
+        let all_read = self.give_up_at.is_some()
+            || self.screen.is_terminal()
+            // The server may close before the client has noticed the end of the pipe.
+            || matches!(timeout(END_OF_PIPE, self.screen.input()).await, Ok(Input::End));
+        self.failed.take().map_or(Ok(()), Err)?;
+        ending::check(self.end.as_ref(), all_read)?;
+        Ok(ExitCode::from(u8::from(self.lost)))
     }
 
     /// Counts a message to which the server sends one answer.
@@ -318,7 +332,7 @@ impl Participant {
                 self.welcome_due = None;
                 self.pings.clear();
                 self.warn(visible(&end.to_string()));
-                self.advice = end.help();
+                self.end = Some(end);
             }
             Event::Reconnecting { wait, why } => {
                 let why = why.map_or_else(String::new, |why| format!("{}; ", why.with_help()));
@@ -409,13 +423,6 @@ async fn read(screen: &mut Screen, at: Instant) -> Input<String> {
 
 fn prompt(room: &str) -> String {
     format!("{}> ", named(room))
-}
-
-fn over(help: Option<&'static str>) -> Error {
-    Error::Ended {
-        what: "the server closed the connection, and its close code forbids a reconnect".into(),
-        help,
-    }
 }
 
 fn unconfirmed(count: usize) -> Error {

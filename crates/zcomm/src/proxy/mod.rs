@@ -15,6 +15,7 @@
 //! proxy accepts only clients on this machine, unless `--listen` names another address.
 
 mod head;
+mod itself;
 mod relay;
 
 use std::{
@@ -42,6 +43,7 @@ use crate::shared::{
     text::{BAD, FAINT, visible},
 };
 use head::{Head, Names};
+use itself::reaches;
 pub(crate) use relay::{end_without_close_notify, pass_both, relay};
 
 /// The proxy serves at most this number of clients at the same time.
@@ -86,7 +88,7 @@ impl Proxy {
         listen: SocketAddr,
         options: ConnectOptions,
     ) -> Result<Proxy, Failure> {
-        let upstream = Upstream::new(options).map_err(zcomm_core::Error::from)?;
+        let upstream = Upstream::new(options.clone()).map_err(zcomm_core::Error::from)?;
         let listener = TcpListener::bind(listen).await.map_err(|error| {
             let help = "use --listen 127.0.0.1:0 to get a free port";
             match error.kind() {
@@ -97,6 +99,14 @@ impl Proxy {
             }
         })?;
         let addr = listener.local_addr()?;
+        // If the name service does not know the server, `announce` prints the error.
+        let servers = options.lookup().await.unwrap_or_default();
+        if servers.iter().any(|server| reaches(*server, addr)) {
+            return Err(Failure::usage(
+                format!("{} is the address of this proxy itself", upstream.place()),
+                "name the address of the server, or choose another address with --listen",
+            ));
+        }
         // Each connection needs two file descriptors. Ignore the result: if the limit stays
         // too low, `accept` fails later.
         let _limit = raise_descriptor_limit(2 * MAX_CONNECTIONS + OTHER_DESCRIPTORS);

@@ -46,7 +46,7 @@ pub(crate) struct Handshake {
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 
-    /// Give up if the connection is not open after this time, e.g. 500ms or 10s
+    /// The time limit for each attempt to connect, e.g. 500ms or 10s
     #[arg(long, value_name = "TIME", value_parser = time_limit, default_value = "10s")]
     connect_timeout: Option<Duration>,
 }
