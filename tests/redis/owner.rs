@@ -145,6 +145,9 @@ async fn open_broadcast_with_tokens_and_lesson_4_are_one_service() {
     let lesson_4 = patient(TOKENS, &redis.url()).start().await;
     let asks = patient(OPEN, &redis.url()).env("WEBSOCKET_REQUIRE_AUTH", "true");
     let asks = asks.env("WEBSOCKET_TOKEN", CANARY).start().await;
+    // A server that has not read the log yet begins after its newest entry.
+    healthz(&lesson_4, "ok\n").await;
+    healthz(&asks, "ok\n").await;
     let mut talkers = clients(TOKENS, &lesson_4, &asks).await;
     talk(TOKENS, &mut talkers, "hello").await;
 }
