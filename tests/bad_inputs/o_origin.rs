@@ -491,8 +491,9 @@ async fn o14_loopback_has_three_names_and_one_port() {
             accepted(addr, to(addr, &format!("{name}:{port}"))).await;
             let other = if port == 9999 { 9998 } else { 9999 };
             refused_by_host(addr, to(addr, &format!("{name}:{other}"))).await;
-            // No port means 80.
+            // No port means 80, and so does an empty one.
             refused_by_host(addr, to(addr, name)).await;
+            refused_by_host(addr, to(addr, &format!("{name}:"))).await;
         }
         for name in [
             "localhost.",
@@ -516,7 +517,6 @@ async fn o14_loopback_has_three_names_and_one_port() {
             format!("[::1:{port}"),
             format!("[::1]{port}"),
             format!("::1:{port}"),
-            "localhost:".to_owned(),
             "localhost:99999".to_owned(),
             String::new(),
         ] {

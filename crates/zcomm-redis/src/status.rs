@@ -137,7 +137,7 @@ impl Status {
         ]
     }
 
-    /// Whether Redis has not worked for so long that a new message fails at once.
+    /// Whether a new message fails at once, because Redis has failed for too long.
     pub(crate) fn is_hopeless(&self) -> bool {
         let facts = self.lock();
         let since = facts.bad_since;

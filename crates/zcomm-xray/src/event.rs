@@ -253,8 +253,10 @@ impl Event {
     }
 
     /// Calls `replace` with each text of a peer: the lines of a head, the text of a message, the
-    /// reason of a Close frame. An output may cut a text, so hide secrets before that: the start of
-    /// a secret must not stay at the cut. The bytes of a payload stay as they are.
+    /// reason of a Close frame. The bytes of a payload stay as they are.
+    ///
+    /// Hide secrets before an output cuts a text. After a cut, the first half of a secret is not
+    /// recognised any more.
     pub fn replace_texts(&mut self, mut replace: impl FnMut(&mut String)) {
         match &mut self.kind {
             EventKind::Request(head) | EventKind::Response(head) => head.texts(&mut replace),

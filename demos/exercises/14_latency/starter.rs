@@ -17,7 +17,7 @@ async fn talk(url: String) -> Result<()> {
         // TODO: send the number, wait for the answer, and measure the time.
         times.push(number);
     }
-    socket.close(CloseReason::NORMAL, "done").await?;
+    socket.close(CloseReason::NORMAL, "").await?;
     // TODO: the median and the longest time.
     println!("{times:?}");
     Ok(())

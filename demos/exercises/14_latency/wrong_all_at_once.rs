@@ -22,7 +22,7 @@ async fn talk(url: String) -> Result<()> {
     for _ in 1..=5 {
         socket.recv().await;
     }
-    socket.close(CloseReason::NORMAL, "done").await?;
+    socket.close(CloseReason::NORMAL, "").await?;
     times.sort_unstable();
     println!("median {} ms, max {} ms", times[2], times[4]);
     Ok(())

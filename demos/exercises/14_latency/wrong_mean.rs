@@ -20,7 +20,7 @@ async fn talk(url: String) -> Result<()> {
         socket.recv().await;
         times.push(start.elapsed().as_millis());
     }
-    socket.close(CloseReason::NORMAL, "done").await?;
+    socket.close(CloseReason::NORMAL, "").await?;
     times.sort_unstable();
     println!(
         "median {} ms, max {} ms",

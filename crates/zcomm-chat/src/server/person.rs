@@ -182,8 +182,8 @@ pub(crate) enum Then {
     Answer,
 }
 
-/// Sends these messages in order. A value that is needed after an `await` adds memory to the task
-/// of each connection. So this function encodes all messages before the first `await`.
+/// Sends these messages in order. What is needed after an `await` adds memory to the task of each
+/// connection, and a `ServerMessage` is larger than its JSON text. So the texts are made first.
 pub(crate) async fn send(messages: Vec<ServerMessage>, to: &mut Connection) -> Result<()> {
     let encoded: Vec<_> = messages.into_iter().map(Message::from).collect();
     for message in encoded {

@@ -29,26 +29,16 @@ impl Budgets {
     /// Pays for a message. `waited` says whether it may have arrived before the handler asked for
     /// it.
     pub(crate) fn spend_message(&mut self, waited: bool) -> Result<(), End> {
-        let paid = match waited {
-            true => self.messages.spend_waiting(1.0),
-            false => {
-                // From now on, pings can wait for the handler, too.
-                if self.controls.is_limited() {
-                    self.controls.settle(Instant::now());
-                }
-                self.messages.spend(1.0)
-            }
-        };
-        paid.map_err(End::too_fast)
+        // From now on, pings can wait for the handler, too.
+        if !waited && self.controls.is_limited() {
+            self.controls.settle(Instant::now());
+        }
+        self.messages.spend_as(waited, 1.0).map_err(End::too_fast)
     }
 
     /// Pays for a ping, or for a pong that the server did not ask for.
     pub(crate) fn spend_control(&mut self, waited: bool) -> Result<(), End> {
-        let paid = match waited {
-            true => self.controls.spend_waiting(1.0),
-            false => self.controls.spend(1.0),
-        };
-        paid.map_err(End::too_fast)
+        self.controls.spend_as(waited, 1.0).map_err(End::too_fast)
     }
 
     /// Returns the delay until the budget for messages and the budget `bytes` are both half full.

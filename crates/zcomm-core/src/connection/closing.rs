@@ -17,8 +17,8 @@ impl Socket {
     /// Ends the connection for the reason `close`, if the connection is still open. Then writes
     /// the last bytes, if the connection is not broken.
     ///
-    /// If the server stops, first sends the messages in the logs. In this case, the handler may
-    /// have returned only because it could not append to a closed log.
+    /// If the server stops, first sends the messages in the logs. The handler may have returned
+    /// before they were sent, because an append to a closed log fails.
     pub(crate) async fn finish(mut self: Box<Self>, close: CloseReason) {
         if self.stopping().is_some() {
             poll_fn(|context| self.poll_recv(context)).await;

@@ -184,7 +184,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when the message is over [`HubLimits::message_bytes`].
-    /// [`Error::Closed`] once a server that sends this log to its clients is stopping.
+    /// [`Error::Closed`] if a server is stopping, and its clients get this log.
     pub fn broadcast(&self, message: impl Into<Message>) -> Result<usize> {
         let message = message.into();
         let appended = self.append(None, |_| message)?;
@@ -196,7 +196,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when the message is over [`HubLimits::message_bytes`].
-    /// [`Error::Closed`] once a server that sends this log to its clients is stopping.
+    /// [`Error::Closed`] if a server is stopping, and its clients get this log.
     pub fn broadcast_except(&self, message: impl Into<Message>, sender: ClientId) -> Result<usize> {
         let message = message.into();
         let appended = self.append(Some(sender), |_| message)?;
@@ -209,7 +209,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when the message is over [`HubLimits::message_bytes`].
-    /// [`Error::Closed`] once a server that sends this log to its clients is stopping.
+    /// [`Error::Closed`] if a server is stopping, and its clients get this log.
     pub fn broadcast_at(&self, write: impl FnOnce(u64) -> Message) -> Result<Appended> {
         self.append(None, write)
     }

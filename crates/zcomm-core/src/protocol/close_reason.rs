@@ -50,7 +50,7 @@ impl CloseReason {
     /// 1011: the server failed.
     pub const SERVER_ERROR: u16 = 1011;
 
-    /// A reason for 1008: the client sent no token. Clients compare this text to show help.
+    /// A reason for 1008: the client sent no token. Clients recognise this text and show help.
     pub(crate) const NO_TOKEN: &str = "Authentication required";
     /// A reason for 1008: the client sent a wrong token.
     pub(crate) const WRONG_TOKEN: &str = "Invalid token";

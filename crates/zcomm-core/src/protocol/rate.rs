@@ -61,10 +61,21 @@ impl Budget {
     ///
     /// # Errors
     /// Like [`spend`](Budget::spend).
-    pub(crate) fn spend_waiting(&mut self, units: f64) -> Result<(), Duration> {
+    fn spend_waiting(&mut self, units: f64) -> Result<(), Duration> {
         match self.rate {
             Some(rate) => self.spend_at(rate, units, Instant::now()),
             None => Ok(()),
+        }
+    }
+
+    /// Spends `units` for something that has `waited` for us, or that has just arrived.
+    ///
+    /// # Errors
+    /// Like [`spend`](Budget::spend).
+    pub(crate) fn spend_as(&mut self, waited: bool, units: f64) -> Result<(), Duration> {
+        match waited {
+            true => self.spend_waiting(units),
+            false => self.spend(units),
         }
     }
 

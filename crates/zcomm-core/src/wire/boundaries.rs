@@ -250,7 +250,7 @@ mod tests {
         }
     }
 
-    /// The codec would replace the code 1014. The bytes arrive in pieces of different sizes.
+    /// `tungstenite` replaces the code 1014. The bytes arrive in pieces of different sizes.
     #[test]
     fn the_close_code_and_reason_are_those_that_were_sent() {
         let plain = [&[0x89, 0, 0x88, 5][..], &1014_u16.to_be_bytes(), b"why"].concat();

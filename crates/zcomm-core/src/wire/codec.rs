@@ -152,8 +152,8 @@ impl Wire {
         (self.sent(), self.take_arrived())
     }
 
-    /// If a message has begun and not ended, returns the number of payload bytes that have
-    /// arrived on this connection so far. Otherwise `None`.
+    /// If a message has begun and not ended, returns the number of payload bytes of all messages
+    /// that have arrived on this connection. Otherwise `None`.
     pub(crate) fn unfinished_message(&self) -> Option<u64> {
         let input = &self.meter.input;
         input.in_message().then_some(input.payload)

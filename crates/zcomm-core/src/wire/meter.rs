@@ -157,10 +157,7 @@ impl Meter {
         let received = self.stream.drain_received();
         if received > 0 {
             self.arrived = true;
-            let paid = match self.waited {
-                true => self.budget.spend_waiting(received.into()),
-                false => self.budget.spend(received.into()),
-            };
+            let paid = self.budget.spend_as(self.waited, received.into());
             self.overdrawn = paid.is_err();
         }
         would_block(read).map(|()| count)

@@ -1,7 +1,7 @@
 //! Reads the settings of the server, and prints its addresses.
 //!
-//! The settings are the same as in the lessons, from the environment and `.zEnv`. An option
-//! replaces its setting.
+//! The settings are the same as in the lessons, from the environment and `.zEnv`. An option on the
+//! command line replaces the setting of the same meaning.
 
 use std::{
     io,

@@ -85,7 +85,7 @@ pub(super) fn read(file: &Path) -> Result<Table, Failure> {
     read_text(opened.take(LARGEST)).map_err(|why| other(file, &why))
 }
 
-/// Reads the text of a table. Returns why it is not one.
+/// Reads a table from its text. If the text is not a table, the error says why.
 pub(super) fn read_text(text: impl Read) -> Result<Table, String> {
     let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text);
     let header = reader.headers().map_err(|error| error.to_string())?;

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::check::{run::Outcome, verdict::Verdict};
+use crate::check::run::Outcome;
+use crate::check::verdict::Verdict;
 
 /// The number of cases with each result.
 #[derive(Clone, Copy, Default)]
