@@ -186,6 +186,7 @@ fn main() -> ExitCode {
     // The explanations of the course.
     tests_in_both_ways! {
         each_step_is_reached_by_button_and_by_key
+        each_explanation_leads_to_its_chapter
         the_sum_of_a_key_is_right
         the_bytes_of_a_frame_are_right
     }
