@@ -312,7 +312,7 @@ const drawPeople = () => {
   peopleAreDue = false;
   if (!current) return;
   const { kind, name, people, count } = current;
-  // Without a connection, nobody tells us who joins and leaves.
+  // Without a connection, the page does not learn who joins and leaves.
   const known = state === "connected";
   element("people").dataset.old = !known;
   element("here").textContent = kind === "#" ? `${known ? "Here" : "Last known"}: ${count}` : "Readers";

@@ -38,8 +38,8 @@ if not (whole or other) or (known[2] ~= '0' and redis.call('EXISTS', log) == 0) 
     redis.call('DEL', log)
     known = {epoch, 0, '', known[4], 0, service, known[7]}
 end
--- A log belongs to one service, because the others do not understand its entries. And whoever
--- needs no token must not send messages to clients that had to show one.
+-- A log belongs to one service, because the others do not understand its entries. And a client
+-- without a token must not send messages to clients that had to show one.
 if known[6] ~= service then
     return {'taken', 0, now, known[6] or ''}
 end

@@ -202,7 +202,7 @@ mod tests {
     use super::*;
     use crate::entry::{Entry, Kind, Position};
 
-    /// Nobody reads the queue, as if Redis was away.
+    /// No task reads the queue, as if Redis was away.
     fn away(limit: Duration) -> (SharedLog<()>, mpsc::Receiver<Request<()>>) {
         let (requests, queue) = mpsc::channel(QUEUE);
         let log = SharedLog {

@@ -92,8 +92,8 @@ impl Token {
         Token::shown(shown).is_some_and(|shown| self.is(&shown))
     }
 
-    /// The digest as text, for a store that several servers share. Nobody can calculate the token
-    /// from its digest.
+    /// The digest as text, for a store that several servers share. The token cannot be
+    /// calculated from its digest.
     #[must_use]
     pub fn digest_text(&self) -> String {
         BASE64URL_NOPAD.encode(&self.0)

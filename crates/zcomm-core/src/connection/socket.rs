@@ -208,7 +208,7 @@ impl Socket {
     /// Reads until a message is complete or there is no more input.
     fn read(&mut self, context: &mut Context<'_>) -> Result<Poll<Message>, End> {
         if !self.wire.is_readable(context) {
-            self.wire.caught_up = true;
+            self.wire.meter.caught_up = true;
             return Ok(Poll::Pending);
         }
         loop {
@@ -216,15 +216,15 @@ impl Socket {
                 Some(Received::Message(message)) => return self.received(message),
                 Some(Received::Ping(_)) => {
                     self.unflushed = true;
-                    self.budgets.spend_control(!self.wire.caught_up)?;
+                    self.budgets.spend_control(!self.wire.meter.caught_up)?;
                 }
                 // A pong that answers our own ping uses no budget.
                 Some(Received::Pong(payload)) if self.deadlines.ponged(&payload) => {}
                 Some(Received::Pong(_)) => {
-                    self.budgets.spend_control(!self.wire.caught_up)?;
+                    self.budgets.spend_control(!self.wire.meter.caught_up)?;
                 }
                 None => {
-                    self.wire.caught_up = true;
+                    self.wire.meter.caught_up = true;
                     self.deadlines.in_message(self.wire.unfinished_message());
                     return Ok(Poll::Pending);
                 }
@@ -235,7 +235,7 @@ impl Socket {
     /// Counts a message, and checks the rate limit.
     fn received(&mut self, message: Message) -> Result<Poll<Message>, End> {
         self.client.tally.received(&message);
-        let waited = !std::mem::replace(&mut self.wire.caught_up, false);
+        let waited = !std::mem::replace(&mut self.wire.meter.caught_up, false);
         self.budgets.spend_message(waited)?;
         self.deadlines.in_message(None);
         Ok(Poll::Ready(message))

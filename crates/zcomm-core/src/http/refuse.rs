@@ -31,17 +31,17 @@ impl Router {
             allow_page(&mut response, HeaderValue::from_static("*"));
             return response;
         }
-        let (row, peer) = (refusal.row(), accepted.peer);
-        let (status, reason) = (row.status, row.reason);
-        self.metrics.refusals.add(row.word);
         // A handshake whose `Upgrade` header a proxy has dropped gets a note, too.
         if request.is_handshake() || refusal == Refusal::Upgrade {
             self.why.note(request.attempt(), refusal);
         }
         if !request.is_handshake() {
-            tracing::info!(%peer, status, reason, "request.refused");
+            self.note_request(refusal, accepted);
             return response;
         }
+        let (row, peer) = (refusal.row(), accepted.peer);
+        let (status, reason) = (row.status, row.reason);
+        self.metrics.refusals.add(row.word);
         // Log the host or the origin, so that the operator can add this host or origin to a
         // setting.
         let shown = |name| request.shown(name).map(excerpt).map(debug);
@@ -54,6 +54,14 @@ impl Router {
         };
         tracing::info!(%peer, status, reason, host, origin, setting, "handshake.rejected");
         response
+    }
+
+    /// Counts and logs the refusal of a request that is no handshake.
+    pub(super) fn note_request(&self, refusal: Refusal, accepted: &Accepted<'_>) {
+        let (row, peer) = (refusal.row(), accepted.peer);
+        let (status, reason) = (row.status, row.reason);
+        self.metrics.refusals.add(row.word);
+        tracing::info!(%peer, status, reason, "request.refused");
     }
 
     /// Counts, stores and logs the refusal of an invalid request, or of a plain HTTP request to a

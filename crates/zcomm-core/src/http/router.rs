@@ -211,10 +211,7 @@ impl Router {
         // The body is always JSON, so a page can see that this is a server of the course.
         let mut response = json(&noted.unwrap_or_else(|refusal| refusal).row());
         if let Err(refusal) = noted {
-            let (row, peer) = (refusal.row(), accepted.peer);
-            let (status, reason) = (row.status, row.reason);
-            self.metrics.refusals.add(row.word);
-            tracing::info!(%peer, status, reason, "request.refused");
+            self.note_request(refusal, accepted);
             mark(&mut response, refusal);
         }
         // A page of any origin may read the answer, because the request contains the secret word

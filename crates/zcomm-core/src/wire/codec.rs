@@ -69,9 +69,6 @@ pub(crate) struct Wire {
     codec: Option<Box<WebSocketContext>>,
     /// Whether the last read ended because more input is needed.
     drained: bool,
-    /// Whether everything that has arrived was read since the last message. So a message that
-    /// comes now has not waited for the handler.
-    pub(crate) caught_up: bool,
     /// The bytes below the codec.
     pub(crate) meter: Meter,
     kind: Kind,
@@ -101,7 +98,6 @@ impl Wire {
         Wire {
             codec: None,
             drained: false,
-            caught_up: false,
             meter,
             kind: Kind { role, max_message },
         }
@@ -174,7 +170,6 @@ impl Wire {
     /// Reads the next message, ping or pong; `None` when the codec needs more input.
     pub(crate) fn read(&mut self) -> Result<Option<Received>, End> {
         self.drained = false;
-        self.meter.waited = !self.caught_up;
         loop {
             return match self.next() {
                 Ok(WireMessage::Text(text)) => {

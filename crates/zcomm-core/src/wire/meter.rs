@@ -66,8 +66,9 @@ pub(crate) struct Meter {
     early: Vec<u8>,
     /// Whether the client has exceeded the budget. Then every read returns `WouldBlock`.
     pub(crate) overdrawn: bool,
-    /// Whether the next bytes may have arrived while the handler did something else.
-    pub(crate) waited: bool,
+    /// Whether everything that has arrived was read since the last message. So bytes that come now
+    /// have not waited for the handler.
+    pub(crate) caught_up: bool,
     /// Whether bytes have arrived. `Wire::take_arrived` resets this flag.
     pub(crate) arrived: bool,
 }
@@ -92,7 +93,7 @@ impl Meter {
             input: Frames::new(max_frame),
             early,
             overdrawn: false,
-            waited: false,
+            caught_up: false,
             arrived: false,
         }
     }
@@ -157,7 +158,7 @@ impl Meter {
         let received = self.stream.drain_received();
         if received > 0 {
             self.arrived = true;
-            let paid = self.budget.spend_as(self.waited, received.into());
+            let paid = self.budget.spend_as(!self.caught_up, received.into());
             self.overdrawn = paid.is_err();
         }
         would_block(read).map(|()| count)

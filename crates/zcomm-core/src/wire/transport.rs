@@ -43,7 +43,7 @@ pub(crate) struct Watched {
     reads: Direction,
 }
 
-/// The bytes of a handshake. Empty if nobody may see them.
+/// The bytes of a handshake. Empty if no page may see them.
 #[derive(Default)]
 pub(crate) struct Handshake {
     pub(crate) request: Vec<u8>,

@@ -1,8 +1,8 @@
 //! The exercises of the course: the folders of `demos/exercises` in the checkout.
 //!
 //! A folder has `README.md` (the task), `steps.txt` (how it is graded), `hints.md`, and for each
-//! language a starter and a solution. The files are read when they are needed, so whoever writes an
-//! exercise builds nothing.
+//! language a starter and a solution. The files are read when they are needed, so a new exercise
+//! needs no new build.
 
 use std::{
     fs, io,
