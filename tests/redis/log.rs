@@ -205,6 +205,10 @@ async fn the_log_keeps_its_limits() {
         bytes < 40_000,
         "the large ones are not counted any more: {bytes}"
     );
+    // A failed command of the script would be here as `errorstat_ERR`. Among the removed entries is
+    // a sign of life, which has no bytes.
+    let errors = redis.ask("INFO errorstats").await;
+    assert!(!errors.contains("errorstat_ERR"), "{errors}");
 }
 
 /// A machine does some work only at a sign of life, for example to end lost logins.

@@ -73,7 +73,8 @@ local entries = redis.call('XLEN', log)
 while entries > 1 and (entries > max_entries or bytes > max_bytes) do
     local oldest = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
     redis.call('XDEL', log, oldest[1])
-    bytes = redis.call('HINCRBY', facts, 'bytes', -#oldest[2][16])
+    -- In Lua, the negative of 0 is `-0`, and Redis refuses `-0`. A sign of life can have 0 bytes.
+    bytes = redis.call('HINCRBY', facts, 'bytes', 0 - #oldest[2][16])
     entries = entries - 1
 end
 return {'done', seq, now, ''}
