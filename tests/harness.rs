@@ -768,6 +768,22 @@ impl Demo {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
+    /// Freezes it, and waits until all its threads stand still. The signal alone is too early: on a
+    /// busy machine, some threads go on for a moment.
+    #[cfg(unix)]
+    pub async fn freeze(&self) {
+        use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
+        self.signal(Signal::STOP);
+        let id = WaitId::Pid(Pid::from_raw(self.id() as i32).unwrap());
+        let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
+        let frozen = async {
+            while waitid(id.clone(), stopped).unwrap().is_none() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        soon("a frozen program", frozen).await;
+    }
+
     /// Ends it as the power button would.
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();

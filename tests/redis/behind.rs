@@ -69,7 +69,7 @@ async fn a_server_that_was_frozen_too_long_closes_only_its_own_connections() {
     let (one, other) = (start(&redis.url()).await, start(&redis.url()).await);
     let mut ada = Guest::join(&one, "Ada").await;
     let mut ben = Guest::join(&other, "Ben").await;
-    other.signal(Signal::STOP);
+    other.freeze().await;
     talk(&mut ada, 10).await;
     redis.ask("XTRIM zcomm:course:log MAXLEN 2").await;
     other.signal(Signal::CONT);

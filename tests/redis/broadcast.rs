@@ -9,7 +9,7 @@ use crate::{
     harness::{CANARY, Client, Demo, Start, soon},
     redis::{
         proxy::Proxy,
-        server::{Redis, TIMEOUT},
+        server::{DURABLE, Redis, TIMEOUT},
         troubles::{self, arrives, healthz, logs_changes_only},
     },
 };
@@ -147,7 +147,7 @@ async fn lesson_4_is_one_service_too_and_checks_the_token_everywhere() {
 /// Redis keeps its data, so no client is told of a loss.
 #[tokio::test]
 async fn l14_without_redis_a_sender_is_told_soon_and_stays() {
-    let Some(mut redis) = Redis::start("away", &[]).await else {
+    let Some(mut redis) = Redis::start("away", &DURABLE).await else {
         return;
     };
     let [mut one, other] = two_that_give_up(&redis.url()).await;
@@ -164,7 +164,7 @@ async fn l14_without_redis_a_sender_is_told_soon_and_stays() {
             .contains("zcomm_redis_up{log=\"shared\"} 0")
     );
     says_in_vain(&mut ada, "again").await;
-    redis.restart(&[], true).await;
+    redis.restart(&DURABLE, true).await;
     healthz(&one, "ok\n").await;
     healthz(&other, "ok\n").await;
     // The first message that Cleo gets: Redis got none of the others.
@@ -240,7 +240,7 @@ async fn l20_a_log_that_was_cut_below_a_reader_is_a_loss() {
     let mut ada = Client::connect(one.url()).await;
     let mut cleo = Client::connect(other.url()).await;
     let mut ben = Client::connect(one.url()).await;
-    other.signal(Signal::STOP);
+    other.freeze().await;
     for n in 0..5 {
         ada.say(n.to_string()).await;
     }

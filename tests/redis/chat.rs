@@ -11,7 +11,7 @@ use crate::{
     harness::{CANARY, Client, Demo, soon},
     redis::{
         lost_tail::Pair,
-        server::{Redis, TIMEOUT},
+        server::{DURABLE, Redis, TIMEOUT},
     },
 };
 
@@ -319,7 +319,7 @@ async fn a_server_that_was_frozen_lets_its_people_come_back() {
     };
     let mut ada = Guest::join(&one, "Ada").await;
     let mut ben = Guest::join(&other, "Ben").await;
-    one.signal(Signal::STOP);
+    one.freeze().await;
     assert_eq!(ben.hears("user_left").await["name"], "Ada");
     one.signal(Signal::CONT);
     assert_eq!(ada.client.closed().await.0, 1012);
@@ -374,7 +374,7 @@ async fn a_server_that_starts_later_has_the_rooms_and_the_sessions() {
 
 #[tokio::test]
 async fn l14_without_redis_people_stay_and_are_told_what_was_not_sent() {
-    let Some(mut redis) = Redis::start("chat-away", &[]).await else {
+    let Some(mut redis) = Redis::start("chat-away", &DURABLE).await else {
         return;
     };
     let one = start_with(&redis.url(), "10").await;
@@ -395,7 +395,7 @@ async fn l14_without_redis_people_stay_and_are_told_what_was_not_sent() {
     let told: Value = serde_json::from_str(&cleo.hear_text().await).unwrap();
     assert_eq!(told["code"], "unavailable");
     assert_eq!(cleo.closed().await.0, 1013);
-    redis.restart(&[], true).await;
+    redis.restart(&DURABLE, true).await;
     healthy(&one).await;
     healthy(&other).await;
     // On a slow machine, Redis can be too slow for the first attempts.

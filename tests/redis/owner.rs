@@ -187,7 +187,7 @@ async fn a_server_whose_log_another_service_took_tells_its_clients_a_loss() {
     let mut open = open_broadcast(&redis.url()).start().await;
     healthz(&open, "ok\n").await;
     let mut ben = Client::connect(open.url()).await;
-    open.signal(Signal::STOP);
+    open.freeze().await;
     redis.ask("DEL zcomm:course:log").await;
     let lesson_4 = patient(TOKENS, &redis.url()).start().await;
     healthz(&lesson_4, "ok\n").await;

@@ -21,6 +21,11 @@ pub(crate) const PATIENT: Duration = Duration::from_secs(60);
 /// The setting for a program, for [`PATIENT`] or a shorter time.
 pub(crate) const TIMEOUT: &str = "WEBSOCKET_REDIS_TIMEOUT";
 
+/// The options of a Redis that is killed and must lose nothing. By default, Redis delays writes to
+/// its file when the disk is busy. If Redis is killed then, it loses entries that it has confirmed,
+/// and every client is told a loss.
+pub(crate) const DURABLE: [&str; 2] = ["--appendfsync", "always"];
+
 /// A running redis-server. Dropping this value kills the process.
 pub(crate) struct Redis {
     child: Child,

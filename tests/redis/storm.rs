@@ -12,15 +12,13 @@ use crate::{
         storm::{Storm, TEXTS},
     },
     harness::Demo,
-    redis::{chat::healthy, server::Redis},
+    redis::{
+        chat::healthy,
+        server::{DURABLE, Redis},
+    },
 };
 
 const MEMBERS: usize = 60;
-
-/// By default, Redis delays writes to its file when the disk is busy. If Redis is killed then, it
-/// loses entries that it has confirmed, and every client gets a gap message. In this test, Redis
-/// must lose nothing.
-const DURABLE: [&str; 2] = ["--appendfsync", "always"];
 
 async fn start(redis: &Redis, port: u16) -> Demo {
     let chat = chat_app()
