@@ -216,6 +216,7 @@ async fn a_server_that_waits_for_a_first_entry_does_not_apply_one_of_another_ser
     open.says("Redis answers NOPERM").await;
     let mut ben = Client::connect(open.url()).await;
     let lesson_4 = patient(TOKENS, &redis.url()).start().await;
+    healthz(&lesson_4, "ok\n").await;
     let mut talkers = clients(TOKENS, &lesson_4, &lesson_4).await;
     talk(TOKENS, &mut talkers, "secret").await;
     refused(&mut open, TOKENS, OPEN).await;
