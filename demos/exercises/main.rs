@@ -1,4 +1,5 @@
-//! All programs of the exercises in one: starters, solutions, and wrong solutions.
+//! All programs of the exercises in one: starters, solutions, and wrong solutions; and of the bug
+//! hunt: broken servers, wrong fixes, and fixed servers.
 //!
 //! Each program is a whole file with its own `main`. Here they are modules of one program, so that
 //! a test builds and links them once. The variable `EXERCISE` chooses the program:
@@ -50,6 +51,12 @@ programs! {
     whiteboard "17_whiteboard": starter solution wrong_forgets wrong_twice wrong_clears_silently;
     turns "18_turns": starter solution wrong_trusts_the_page wrong_any_number wrong_below_zero;
     notifications "19_notifications": starter solution wrong_lost wrong_ghost wrong_twice wrong_to_all;
+    cursor "hunt/cursor": broken wrong_fix fixed;
+    origin "hunt/origin": broken wrong_fix fixed;
+    two_writers "hunt/two_writers": broken wrong_fix fixed;
+    background_tab "hunt/background_tab": broken wrong_fix fixed;
+    localhost "hunt/localhost": broken wrong_fix fixed;
+    lagged "hunt/lagged": broken wrong_fix fixed;
 }
 
 fn main() -> ExitCode {

@@ -1,5 +1,6 @@
 //! `zcomm learn` and its exercises: a starter fails, a solution passes, and a wrong solution fails
-//! at the step that its first line names.
+//! at the step that its first line names. In the bug hunt, the steps are the attack: it works on
+//! the broken server and on the wrong fix, and not on the fixed server.
 
 use std::{
     collections::BTreeSet,
@@ -22,7 +23,8 @@ fn exercises() -> PathBuf {
 
 /// The files of all exercises with this ending.
 fn files(ending: &str) -> Vec<PathBuf> {
-    let folders = fs::read_dir(exercises()).unwrap();
+    let tops = [exercises(), exercises().join("hunt")];
+    let folders = tops.iter().flat_map(|top| fs::read_dir(top).unwrap());
     let folders = folders.map(|entry| entry.unwrap().path());
     let inside = folders
         .filter(|path| path.is_dir())
@@ -36,8 +38,8 @@ fn files(ending: &str) -> Vec<PathBuf> {
 }
 
 fn exercise(file: &Path) -> String {
-    let folder = file.parent().unwrap().file_name().unwrap();
-    folder.to_str().unwrap().to_owned()
+    let folder = file.parent().unwrap().strip_prefix(exercises()).unwrap();
+    folder.to_str().unwrap().replace('\\', "/")
 }
 
 fn stem(file: &Path) -> String {
@@ -76,7 +78,7 @@ fn grade(exercise: &str, command: &str) -> Command {
 fn complaint(file: &Path, done: &Done) -> Option<String> {
     let name = stem(file);
     let (code, failed) = match name.as_str() {
-        "solution" | "slow" => (0, None),
+        "solution" | "slow" | "fixed" => (0, None),
         "starter" => (1, None),
         _ => {
             let source = fs::read_to_string(file).unwrap();
@@ -151,6 +153,9 @@ fn an_exercise_has_all_its_files() {
         let folder = steps.parent().unwrap();
         let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
         let name = exercise(&steps);
+        if name.starts_with("hunt/") {
+            continue;
+        }
         assert!(read("starter.rs").contains("TODO"), "{name}");
         assert!(!read("solution.rs").contains("TODO"), "{name}");
         assert_eq!(read("hints.md").matches("\n## ").count(), 3, "{name}");
@@ -168,6 +173,30 @@ fn an_exercise_has_all_its_files() {
             read("README.md").lines().next().unwrap().len() <= 62,
             "{name}"
         );
+    }
+}
+
+/// A level of the hunt is small enough to be read on a projector, and names the real thread.
+#[test]
+fn a_level_of_the_hunt_has_all_its_files() {
+    let steps = files("txt").into_iter().map(|file| exercise(&file));
+    let levels: Vec<_> = steps.filter(|name| name.starts_with("hunt/")).collect();
+    assert!(levels.len() >= 5, "{levels:?}");
+    for level in levels {
+        let read = |name: &str| fs::read_to_string(exercises().join(&level).join(name)).unwrap();
+        let story = read("story.md");
+        assert!(story.lines().next().unwrap().len() <= 62, "{level}");
+        for part in ["https://github.com/", "\n> ", "Which line?", "Which fix?"] {
+            assert!(story.contains(part), "{level}: {part}");
+        }
+        assert_eq!(read("hints.md").matches("\n## ").count(), 3, "{level}");
+        for program in ["broken.rs", "wrong_fix.rs", "fixed.rs"] {
+            let source = read(program);
+            let code = source.lines().map(str::trim);
+            let code = code.filter(|line| !line.is_empty() && !line.starts_with("//"));
+            let lines = code.count();
+            assert!(lines <= 60, "{level}/{program}: {lines} lines of code");
+        }
     }
 }
 

@@ -157,7 +157,7 @@ fn start_in(dir: &Path, language: Option<Language>) -> Result<ExitCode, Failure>
     };
     let first = folder.next()?;
     let first = first.map_or("README.md".to_owned(), |one| {
-        format!("{}/README.md", one.name)
+        format!("{}/{}", one.name, one.task())
     });
     print(format!(
         "{added} new exercises in {}; now type:\n\

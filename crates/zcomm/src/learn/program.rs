@@ -43,7 +43,7 @@ impl Target {
             return Err(Failure::usage(what, help));
         }
         let words = match folder.language {
-            Language::Rust => vec![build(&folder.path, &exercise.name)?],
+            Language::Rust => vec![build(&folder.path, &exercise.program())?],
             Language::Python => vec![python(&folder.path), file],
             Language::JavaScript => vec![PathBuf::from("node"), file],
         };

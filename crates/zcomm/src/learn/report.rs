@@ -104,7 +104,7 @@ fn program(exercise: &Exercise, folder: Option<&Folder>) -> String {
     folder.map_or("your program".to_owned(), |folder| {
         let file = format!("{}/{}", exercise.name, folder.language.file());
         match folder.language {
-            Language::Rust => format!("cargo run --bin {}", exercise.name),
+            Language::Rust => format!("cargo run --bin {}", exercise.program()),
             Language::Python => format!("python3 {file}"),
             Language::JavaScript => format!("node {file}"),
         }

@@ -41,8 +41,8 @@ pub(super) fn start(path: &Path, language: Option<Language>) -> Result<(Folder, 
             continue;
         };
         folder.write(
-            &format!("{}/README.md", exercise.name),
-            &exercise.read("README.md")?,
+            &format!("{}/{}", exercise.name, exercise.task()),
+            &exercise.read(exercise.task())?,
         )?;
         if let Ok(page) = exercise.read("page.html") {
             folder.write(&format!("{}/page.html", exercise.name), &page)?;
@@ -182,8 +182,8 @@ fn manifest(root: &str, course: &str, exercises: &[Exercise]) -> String {
         .iter()
         .filter(|one| one.starter(Language::Rust).is_some())
     {
-        let name = &exercise.name;
-        text += &format!("\n[[bin]]\nname = \"{name}\"\npath = \"{name}/main.rs\"\n");
+        let (program, name) = (exercise.program(), &exercise.name);
+        text += &format!("\n[[bin]]\nname = \"{program}\"\npath = \"{name}/main.rs\"\n");
     }
     text
 }
