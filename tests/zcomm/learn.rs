@@ -285,6 +285,33 @@ fn a_learner_starts_fails_reads_hints_solves_and_resets() {
     fs::remove_dir_all(mine).unwrap();
 }
 
+/// `cargo zcomm` is `cargo run`, which describes the package `zcomm` in variables. A build script
+/// that sees them in one build, and others in the next, runs in each build.
+#[cfg(unix)]
+#[test]
+fn the_build_of_an_exercise_does_not_see_the_package_of_the_command() {
+    use std::os::unix::fs::PermissionsExt;
+    let (mine, tools) = (outside("build"), folder("learn-build-tools"));
+    let done = zcomm(Path::new("."), &["learn", "start", mine.to_str().unwrap()]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let cargo = tools.join("cargo");
+    fs::write(&cargo, "#!/bin/sh\n/usr/bin/env >&2; echo $* >&2; exit 1\n").unwrap();
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+
+    let mut check = zcomm_command(&mine, &["learn", "check", "1"]);
+    check.env("PATH", &tools).env("CARGO_HOME", "/kept");
+    check.env("CARGO_MANIFEST_DIR", "/course/crates/zcomm");
+    check.env("CARGO_MANIFEST_PATH", "/course/crates/zcomm/Cargo.toml");
+    check.env("CARGO_PKG_NAME", "zcomm");
+    let done: Done = check.output().unwrap().into();
+    assert!(!done.stderr.contains("CARGO_MANIFEST"), "{}", done.stderr);
+    assert!(!done.stderr.contains("CARGO_PKG"), "{}", done.stderr);
+    assert!(done.stderr.contains("CARGO_HOME=/kept"), "{}", done.stderr);
+    // Cargo names what it builds, so a learner knows why the check waits.
+    assert!(!done.stderr.contains("--quiet"), "{}", done.stderr);
+    fs::remove_dir_all(mine).unwrap();
+}
+
 /// A check of a program that changes while the learner looks at the report.
 #[test]
 fn watch_grades_again_when_the_file_changes() {
