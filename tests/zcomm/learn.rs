@@ -81,7 +81,10 @@ fn complaint(file: &Path, done: &Done) -> Option<String> {
         _ => {
             let source = fs::read_to_string(file).unwrap();
             let first = source.lines().next().unwrap_or_default();
-            (1, Some(first.trim_start_matches("// ").to_owned()))
+            (
+                1,
+                Some(first.trim_start_matches(['/', '#', ' ']).to_owned()),
+            )
         }
     };
     let line = done.stdout.lines().find(|line| line.starts_with('✗'));

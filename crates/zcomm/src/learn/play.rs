@@ -88,6 +88,7 @@ impl Stage<'_> {
                     actor.disappear().await;
                 }
             }
+            What::IsDown(who, pause) => self.is_down(who, *pause).await?,
             What::Waits(pause) => sleep(*pause).await,
             What::Set(..) | What::Certificate => {}
         }

@@ -14,6 +14,8 @@ use crate::shared::text::{BAD, FAINT, GOOD, cut, wrapped};
 const WIDTH: usize = 80;
 /// The address of the learner's server, as the learner starts it.
 const ADDRESS: &str = "ws://127.0.0.1:8765";
+/// The port of this address.
+const PORT: u16 = 8765;
 
 pub(super) fn passed(number: usize, step: &Step) -> String {
     format!("{GOOD}✓{GOOD:#} {number}  {}\n", step.title)
@@ -134,8 +136,7 @@ fn peer(what: &What) -> Option<(String, String)> {
     };
     let path = if way.path.is_empty() { "/" } else { &way.path };
     let quote = if path.contains(['?', '&']) { "'" } else { "" };
-    let origin = way.origin.as_ref();
-    let origin = origin.map(|origin| format!(" --origin {origin}"));
+    let origin = way.origin(PORT).map(|origin| format!(" --origin {origin}"));
     let origin = origin.unwrap_or_default();
     let command = format!("zcomm connect {quote}{ADDRESS}{path}{quote}{origin}");
     Some((who.clone(), command))

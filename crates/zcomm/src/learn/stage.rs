@@ -138,7 +138,7 @@ impl Stage<'_> {
             None => Trust::platform(&[]).map_err(|error| error.to_string())?,
         };
         Ok(ConnectOptions {
-            origin: way.origin.clone(),
+            origin: way.origin(self.port),
             ..ConnectOptions::new(url, &trust)
         })
     }
@@ -195,6 +195,25 @@ impl Stage<'_> {
             Err(error) => error.to_string(),
         };
         Err(what.into())
+    }
+
+    /// Ends the connection, closes the port for this time, and opens the same port again.
+    pub(super) async fn is_down(&mut self, who: &str, pause: Duration) -> Result<(), But> {
+        let Some((port, ..)) = self.house.take() else {
+            return Err("only the server of a client goes down".to_owned().into());
+        };
+        let addr = port.addr();
+        drop(port);
+        if let Some(actor) = self.actors.remove(who) {
+            actor.disappear().await;
+        }
+        self.ended = Instant::now();
+        sleep(pause).await;
+        let port = Port::at(addr).await;
+        let port = port.map_err(|error| format!("cannot open port {addr} again: {error}"))?;
+        let (url, arrives) = port.expect("1");
+        self.house = Some((port, url, arrives));
+        Ok(())
     }
 
     pub(super) async fn accepts(&mut self, who: &str, pause: Duration) -> Result<(), But> {
