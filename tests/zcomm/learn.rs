@@ -315,6 +315,115 @@ fn the_build_of_an_exercise_does_not_see_the_package_of_the_command() {
     fs::remove_dir_all(mine).unwrap();
 }
 
+/// A folder of a learner in Python, with this program for the exercise `15_bad_input`.
+#[cfg(unix)]
+fn python_folder(name: &str, program: &str) -> PathBuf {
+    let mine = outside(name);
+    let path = mine.to_str().unwrap();
+    let done = zcomm(
+        Path::new("."),
+        &["learn", "start", path, "--language", "python"],
+    );
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    fs::write(mine.join("15_bad_input/main.py"), program).unwrap();
+    mine
+}
+
+/// A server in Python closes with 1011, and the reason is only in the traceback.
+#[cfg(unix)]
+#[test]
+fn the_report_shows_the_error_of_a_traceback_and_its_line() {
+    let Some(python) = peers::installed() else {
+        return;
+    };
+    let solution = fs::read_to_string(exercises().join("15_bad_input/solution.py")).unwrap();
+    let careless = solution.replace("except ValueError", "except KeyError");
+    let mine = python_folder("traceback", &careless);
+    let mut check = zcomm_command(&mine, &["learn", "check", "15"]);
+    check.env("PATH", python.parent().unwrap());
+    let done: Done = check.output().unwrap().into();
+    assert_eq!(done.code, Some(1));
+    let wrote = "     the program wrote: json.decoder.JSONDecodeError: Expecting value: line 1";
+    assert!(done.stdout.contains(wrote), "{}", done.stdout);
+    let line = 1 + careless
+        .lines()
+        .position(|line| line.contains("json.loads"))
+        .unwrap();
+    let place = format!("(main.py, line {line})");
+    let words: Vec<_> = done.stdout.split_whitespace().collect();
+    assert!(words.join(" ").contains(&place), "{}", done.stdout);
+    fs::remove_dir_all(mine).unwrap();
+}
+
+/// Each command by hand can be typed as it is: the right Python, the certificate, only the actors
+/// that the failed line has to do with.
+#[cfg(unix)]
+#[test]
+fn the_commands_by_hand_can_be_typed() {
+    let Some(python) = peers::installed() else {
+        return;
+    };
+    let mine = python_folder("by-hand", "");
+    let bin = mine.join(".venv/bin");
+    fs::create_dir_all(&bin).unwrap();
+    std::os::unix::fs::symlink(&python, bin.join("python3")).unwrap();
+    let site = fs::canonicalize(python.parent().unwrap().join("../lib")).unwrap();
+    let site = fs::read_dir(site).unwrap().next().unwrap().unwrap().path();
+    let check = |arguments: &[&str]| -> Done {
+        let mut check = zcomm_command(&mine, &[&["learn", "check"], arguments].concat());
+        check.env("PYTHONPATH", site.join("site-packages"));
+        check.output().unwrap().into()
+    };
+    let done = check(&["6"]);
+    let lines = "  terminal 1        cargo zcomm certs\n\
+                 \x20                   export WEBSOCKET_SSL_ENABLED=true\n\
+                 \x20                   export WEBSOCKET_SSL_CERT=certs/localhost.pem\n\
+                 \x20                   export WEBSOCKET_SSL_KEY=certs/localhost.key\n\
+                 \x20                   .venv/bin/python3 06_secure/main.py\n\
+                 \x20 terminal 2 (ada)  cargo zcomm connect wss://127.0.0.1:8765/";
+    assert!(done.stdout.contains(lines), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("--ca certs/ca.pem\n"),
+        "{}",
+        done.stdout
+    );
+
+    let door = fs::read_to_string(exercises().join("10_door/solution.py")).unwrap();
+    let open = door.replace(", origins=[None, f\"http://127.0.0.1:{port}\"]", "");
+    fs::write(mine.join("10_door/main.py"), open).unwrap();
+    let done = check(&["10"]);
+    assert!(done.stdout.contains("terminal 2 (ada)"), "{}", done.stdout);
+    assert!(!done.stdout.contains("terminal 3"), "{}", done.stdout);
+
+    let done = check(&["1", "--exec", "exit 3"]);
+    assert!(
+        done.stdout.contains("  cargo zcomm connect ws:"),
+        "{}",
+        done.stdout
+    );
+    fs::remove_dir_all(mine).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_missing_package_is_explained() {
+    use std::os::unix::fs::PermissionsExt;
+    let (mine, tools) = (python_folder("package", ""), folder("learn-package-tools"));
+    let python = tools.join("python3");
+    let error = "ModuleNotFoundError: No module named 'websockets'";
+    fs::write(
+        &python,
+        format!("#!/bin/sh\necho \"{error}\" >&2; exit 1\n"),
+    )
+    .unwrap();
+    fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut check = zcomm_command(&mine, &["learn", "check", "15"]);
+    let done: Done = check.env("PATH", &tools).output().unwrap().into();
+    let install = "  .venv/bin/pip install -r requirements.txt\n";
+    assert!(done.stdout.contains(install), "{}", done.stdout);
+    fs::remove_dir_all(mine).unwrap();
+}
+
 /// A check of a program that changes while the learner looks at the report.
 #[test]
 fn watch_grades_again_when_the_file_changes() {

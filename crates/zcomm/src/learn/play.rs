@@ -23,8 +23,8 @@ pub(super) struct Failed {
     /// The number of the line that failed.
     pub(super) at: usize,
     pub(super) but: But,
-    /// The last line that the program wrote.
-    pub(super) last_line: Option<String>,
+    /// What the program wrote about it.
+    pub(super) wrote: Option<String>,
 }
 
 /// Plays a step. The program and its connections end with the step.
@@ -36,11 +36,14 @@ pub(super) async fn play(step: &Step, kind: Kind, target: &Target) -> Result<(),
             result = stage.act(&action.what).await.map_err(|but| (at, but));
         }
     }
-    let last_line = stage.last_line().await;
+    let wrote = match result {
+        Ok(()) => None,
+        Err(_) => stage.wrote().await,
+    };
     if let Some(program) = stage.program.take() {
         program.end().await;
     }
-    result.map_err(|(at, but)| Failed { at, but, last_line })
+    result.map_err(|(at, but)| Failed { at, but, wrote })
 }
 
 impl Stage<'_> {

@@ -125,7 +125,7 @@ fn of_outer_cargo() -> impl Iterator<Item = OsString> {
 }
 
 /// The Python of the learner's virtual environment, or of the system.
-fn python(folder: &Path) -> PathBuf {
+pub(super) fn python(folder: &Path) -> PathBuf {
     let (own, system) = match cfg!(windows) {
         true => (".venv/Scripts/python.exe", "python"),
         false => (".venv/bin/python3", "python3"),
