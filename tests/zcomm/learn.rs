@@ -167,6 +167,9 @@ fn an_exercise_has_all_its_files() {
             let found = both.iter().filter(|file| names.contains(*file)).count();
             assert_ne!(found, 1, "{name}");
         }
+        for line in read("README.md").lines() {
+            assert!(line.chars().count() <= 100, "{name}: {line}");
+        }
         assert!(
             read("README.md").lines().next().unwrap().len() <= 62,
             "{name}"
@@ -255,6 +258,21 @@ fn a_learner_starts_fails_reads_hints_solves_and_resets() {
         let head = format!("01_hello, hint {number} of 3\n");
         assert!(done.stdout.starts_with(&head), "{}", done.stdout);
     }
+
+    // Each language has its own hint.
+    learn(&["hint", "11"]);
+    let hint = learn(&["hint", "11"]).stdout;
+    assert!(
+        hint.contains("Python: after the end, `client.close_code`"),
+        "{hint}"
+    );
+    assert!(!hint.contains("socket.end()"), "{hint}");
+    assert!(
+        hint.lines().all(|line| line.chars().count() <= 80),
+        "{hint}"
+    );
+    let list = learn(&[]).stdout;
+    assert!(list.contains(" done in python; - marks "), "{list}");
 
     let done = learn(&["check", "2"]);
     let error = "error: 02_progress is not for python\nhelp: zcomm learn lists";

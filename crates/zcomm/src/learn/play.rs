@@ -150,7 +150,7 @@ impl Stage<'_> {
     fn got(&self, who: &str, heard: &Heard) -> String {
         let limit = self.actors.get(who).map_or(LEAST, |actor| actor.limit);
         let what = match heard {
-            Heard::Text(text) => format!("{:?}", cut(&visible(text))),
+            Heard::Text(text) => as_in_steps(&visible(text)),
             Heard::Bytes(bytes) => format!(
                 "{} bytes: {:02x?}",
                 bytes.len(),
@@ -168,5 +168,14 @@ impl Stage<'_> {
             Heard::Late => format!("nothing within {:.1} s", limit.as_secs_f64()),
         };
         format!("{who} got {what}")
+    }
+}
+
+/// Shows a text as a line of the steps has it, so that both can be compared. Quotes show what is
+/// empty, and spaces at an end.
+fn as_in_steps(text: &str) -> String {
+    match text.is_empty() || text.trim() != text {
+        true => format!("{:?}", cut(text)),
+        false => cut(text),
     }
 }
