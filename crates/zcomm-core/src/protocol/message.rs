@@ -158,7 +158,8 @@ mod tests {
         assert!(text == "start" && text == *"start");
         assert!(text != "star" && text != "Start");
         assert!(bytes != "start");
-        assert!(Text::from("typing") == "typing" && Text::from("typing") != *"typin");
+        let typing = Text::from("typing");
+        assert!(typing == "typing" && typing != *"typin");
     }
 
     #[test]
