@@ -2,29 +2,6 @@
 // The two code panels of a lesson page: the script of the page, and the handler of the server. When an event fires, the
 // line that just ran lights up in both. The page sees only its own events, so it infers what the server has run.
 
-// ---- Syntax colours: comments, strings, keywords and numbers of JavaScript and Rust.
-const KEYWORDS = "as async await break const else fn for if in let loop match move mut new null return while";
-const TOKENS = new RegExp(
-  [
-    String.raw`(?<comment>\/\/.*)`,
-    String.raw`(?<string>"(?:[^"\\]|\\.)*"|\u0060[^\u0060]*\u0060)`,
-    String.raw`(?<keyword>\b(?:${KEYWORDS.replaceAll(" ", "|")})\b)`,
-    String.raw`(?<number>\b\d+\b)`,
-    String.raw`(?<call>\w+!?(?=\())`,
-  ].join("|"),
-  "g",
-);
-const coloured = (text) => {
-  const parts = [];
-  let end = 0;
-  for (const { 0: token, index, groups } of text.matchAll(TOKENS)) {
-    const [kind] = Object.entries(groups).find(([, found]) => found !== undefined);
-    parts.push(text.slice(end, index), make("span", kind, token));
-    end = index + token.length;
-  }
-  return [...parts, text.slice(end)];
-};
-
 // ---- The panels. The script is read from the document, so the panel shows the code that runs. handlers.js has the
 // handlers. MARKS: the part of a line by which the line of an event is found.
 const SCRIPT_MARKS = { new: "new WebSocket(", send: "socket.send(", "close()": "socket.close(" };

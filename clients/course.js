@@ -79,6 +79,11 @@ for (const button of document.querySelectorAll(".copy")) {
   });
 }
 
+// ---- Syntax colours, as on the lesson's page.
+for (const block of document.querySelectorAll(".quoted code")) {
+  block.replaceChildren(...coloured(block.textContent));
+}
+
 // ---- The quiz. A click on an option says whether it is right. The right option also opens the answer.
 for (const button of document.querySelectorAll(".options button")) {
   button.addEventListener("click", () => {

@@ -26,8 +26,8 @@ const fn mime(name: &str) -> &'static str {
 }
 
 const ASSETS: &[Asset] = files![
-    "style.css" "close_codes.js" "common.js" "handlers.js" "code.js" "page.js" "wire.js"
-    "xray.html" "xray.css" "xray.js" "xray_detail.js"
+    "style.css" "close_codes.js" "common.js" "handlers.js" "syntax.js" "code.js" "page.js"
+    "wire.js" "xray.html" "xray.css" "xray.js" "xray_detail.js"
 ];
 
 /// The page of lesson 1: the life of one connection.

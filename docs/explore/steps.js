@@ -9,6 +9,10 @@ const make = (tag, className, ...content) => {
   return made;
 };
 
+// The link at the end leads to the file of the chapter. A server and a book have the chapter as a page.
+const chapter = document.querySelector("footer a");
+if (location.protocol !== "file:") chapter.href = chapter.href.replace(/md$/, "html");
+
 let steps = [];
 let at = 0;
 const show = (index) => {

@@ -136,6 +136,18 @@ pub async fn a_button_copies_the_command_alone(scene: Scene) {
     }
 }
 
+/// A chapter shows code in the colours of the lesson's page, and changes no character of it.
+pub async fn the_code_of_a_chapter_has_colours(scene: Scene) {
+    let demo = scene.start("1_websocket_server", &[]);
+    let page = open(&scene, &demo, "/course/2-echo.html").await;
+    let code = "document.querySelector('.quoted code')";
+    let keyword = format!("{code}.querySelector('.keyword').textContent");
+    assert_eq!(page.value(&keyword).await, "while");
+    let shown = page.value(&format!("{code}.textContent")).await;
+    let handler = include_str!("../../demos/src/bin/2_websocket_echo.rs");
+    assert!(handler.contains(shown.as_str().unwrap().trim_end()));
+}
+
 /// The progress is on the map, also of a lesson on another port, and in no handshake.
 pub async fn the_browser_keeps_the_progress(scene: Scene) {
     let demo = scene.start("1_websocket_server", &[]);

@@ -181,6 +181,27 @@ async fn each_step_fits(page: &Page, place: &str) {
     assert_eq!(page.value(small).await, json!([]), "{place}");
 }
 
+/// By double click, the link leads to the file of the chapter. A server has the chapter as a page.
+pub async fn each_explanation_leads_to_its_chapter(scene: Scene) {
+    for name in explanations() {
+        let (page, _server) = open(&scene, &name).await;
+        let link = "document.querySelector('footer a')";
+        let title = page.value(&format!("{link}.textContent")).await;
+        if scene.way == Way::File {
+            let file = page.value(&format!("{link}.href")).await;
+            let file = Url::parse(file.as_str().unwrap()).unwrap();
+            let text = fs::read_to_string(file.to_file_path().unwrap()).unwrap();
+            assert!(text.starts_with(&format!("# {}\n", title.as_str().unwrap())));
+            continue;
+        }
+        page.click_on("footer a").await;
+        page.until(&format!(
+            "document.querySelector('h1')?.textContent === {title}"
+        ))
+        .await;
+    }
+}
+
 /// The sum of RFC 6455, and of another key. The second is of openssl.
 pub async fn the_sum_of_a_key_is_right(scene: Scene) {
     let (page, _server) = open(&scene, "handshake").await;

@@ -266,6 +266,14 @@ impl Stage {
         build.arg("--profile");
         build.arg(profile).arg("--target-dir");
         build.arg(programs.parent().unwrap()).current_dir(root());
+        // Cargo describes this package in the environment. Build scripts read these variables, and
+        // would build ring and all that depends on it again.
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                build.env_remove(&name);
+            }
+        }
         let built = build.status().is_ok_and(|status| status.success());
         assert!(built, "the programs cannot be built");
 

@@ -139,6 +139,7 @@ fn main() -> ExitCode {
         every_chapter_is_shown
         each_question_answers_when_it_is_clicked
         a_button_copies_the_command_alone
+        the_code_of_a_chapter_has_colours
         the_browser_keeps_the_progress
         a_link_without_a_server_says_what_to_start
         the_readme_has_a_picture_of_a_lesson
@@ -185,6 +186,7 @@ fn main() -> ExitCode {
     // The explanations of the course.
     tests_in_both_ways! {
         each_step_is_reached_by_button_and_by_key
+        each_explanation_leads_to_its_chapter
         the_sum_of_a_key_is_right
         the_bytes_of_a_frame_are_right
     }

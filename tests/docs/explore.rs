@@ -39,6 +39,8 @@ pub fn check(pages: &[Page]) -> Result<(), Failed> {
                 "{name}: not the look or the engine of all; UPDATE_DOCS=1 writes them"
             ));
         }
+        // A link to a chapter loads nothing.
+        let text = text.replace("<a href=", "");
         if text.contains("src=") || text.contains("href=") || text.contains(" style=") {
             wrong.push(format!(
                 "{name}: needs another file, or has a style attribute"

@@ -25,12 +25,14 @@ static SITE: LazyLock<BTreeMap<String, Lazy>> = LazyLock::new(|| {
     for entry in entries() {
         add(&page_name(entry.file), Box::new(|| page::chapter(entry)));
     }
-    let (style, script) = (
-        include_str!("../../../clients/course.css"),
-        include_str!("../../../clients/course.js"),
-    );
-    add("course.css", Box::new(|| style.to_owned()));
-    add("course.js", Box::new(|| script.to_owned()));
+    let assets = [
+        ("course.css", include_str!("../../../clients/course.css")),
+        ("course.js", include_str!("../../../clients/course.js")),
+        ("syntax.js", include_str!("../../../clients/syntax.js")),
+    ];
+    for (name, text) in assets {
+        add(name, Box::new(|| text.to_owned()));
+    }
     add("search.json", Box::new(search::index));
     add("slides.html", Box::new(slides::slides));
     add("", Box::new(page::map));

@@ -146,11 +146,17 @@ impl Exercise {
         })
     }
 
-    /// The hints, from the smallest to the largest: the sections of `hints.md`.
-    pub(super) fn hints(&self) -> Result<Vec<String>, Failure> {
+    /// The hints, from the smallest to the largest: the sections of `hints.md`. A paragraph that
+    /// begins with `Python:` is only for Python.
+    pub(super) fn hints(&self, language: Language) -> Result<Vec<String>, Failure> {
         let text = self.read("hints.md")?;
         let hints = text.split("\n## ").skip(1);
-        let hints = hints.filter_map(|hint| Some(hint.split_once('\n')?.1.trim().to_owned()));
+        let hints = hints.filter_map(|hint| Some(hint.split_once('\n')?.1));
+        let hints = hints.map(|hint| {
+            let paragraphs = hint.split("\n\n").map(str::trim);
+            let paragraphs = paragraphs.filter(|paragraph| is_for(paragraph, language));
+            paragraphs.collect::<Vec<_>>().join("\n\n")
+        });
         Ok(hints.collect())
     }
 
@@ -166,6 +172,16 @@ pub(super) fn course() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let top = here.ancestors().nth(2).unwrap_or(here);
     top.canonicalize().unwrap_or_else(|_| top.to_owned())
+}
+
+/// Whether a paragraph of a hint is for this language.
+fn is_for(paragraph: &str, language: Language) -> bool {
+    match paragraph.split_once(':') {
+        Some(("Rust", _)) => language == Language::Rust,
+        Some(("Python", _)) => language == Language::Python,
+        Some(("JavaScript", _)) => language == Language::JavaScript,
+        _ => true,
+    }
 }
 
 fn read(file: &Path) -> Result<String, Failure> {

@@ -64,6 +64,8 @@ pub(super) enum What {
     IsClosed(String, u16),
     /// Ends the connection without a Close frame.
     Disappears(String),
+    /// Disappears, and closes the port for this time.
+    IsDown(String, Duration),
     /// Lets this time pass: the client measures it.
     Waits(Duration),
     /// Plays cases of `zcomm check`.
@@ -76,12 +78,23 @@ pub(super) enum What {
     Prints(Expected),
 }
 
+/// The origin of a page that the program itself serves. `{port}` stands for the program's port.
+const OWN_PAGE: &str = "http://127.0.0.1:{port}";
+
 /// How an actor connects.
 #[derive(Clone, Default)]
 pub(super) struct Way {
     pub(super) path: String,
     pub(super) origin: Option<String>,
     pub(super) plain: bool,
+}
+
+impl Way {
+    /// The origin, with the port of the program.
+    pub(super) fn origin(&self, port: u16) -> Option<String> {
+        let origin = self.origin.as_ref()?;
+        Some(origin.replace("{port}", &port.to_string()))
+    }
 }
 
 pub(super) enum Data {
@@ -202,6 +215,11 @@ fn of_actor(who: String, line: &str) -> Option<What> {
                 Some(What::Refused(who, way(rest)?, status.parse().ok()?))
             }
             ("closed", code) => Some(What::IsClosed(who, code.parse().ok()?)),
+            ("down", rest) => {
+                let pause = rest.strip_prefix("for ")?;
+                let pause = time(pause, Duration::ZERO, Duration::from_secs(5)).ok()?;
+                Some(What::IsDown(who, pause))
+            }
             _ => None,
         },
         ("accepts", "") => Some(What::Accepts(who, Duration::ZERO)),
@@ -214,7 +232,7 @@ fn of_actor(who: String, line: &str) -> Option<What> {
             who,
             match rest.strip_prefix("bytes ") {
                 Some(digits) => Data::Bytes(bytes(digits)?),
-                None => Data::Text(rest.to_owned()),
+                None => Data::Text(repeated(rest)),
             },
         )),
         ("gets", "nothing else") => Some(What::GetsNothing(who)),
@@ -233,9 +251,17 @@ fn of_actor(who: String, line: &str) -> Option<What> {
     }
 }
 
-/// Reads `to /path?query`, `from https://origin` and `without TLS`, in this order.
+/// Reads `to /path?query`, `from https://origin` and `without TLS`, in this order. The last part
+/// may be `from the server's own page`.
 fn way(text: &str) -> Option<Way> {
     let mut way = Way::default();
+    let text = match text.strip_suffix("from the server's own page") {
+        Some(before) => {
+            way.origin = Some(OWN_PAGE.to_owned());
+            before
+        }
+        None => text,
+    };
     let mut words = text.split(' ').filter(|word| !word.is_empty());
     while let (Some(word), Some(value)) = (words.next(), words.next()) {
         match word {
@@ -257,8 +283,16 @@ fn expected(text: &str) -> Option<Expected> {
         .and_then(|text| text.strip_suffix('/'));
     Some(match regex {
         Some(regex) => Expected::Regex(Regex::new(regex).ok()?),
-        None => Expected::Text(text.to_owned()),
+        None => Expected::Text(repeated(text)),
     })
+}
+
+/// Writes a text as often as its end says: `ab 3 times` is `ababab`.
+fn repeated(text: &str) -> String {
+    let times = text.strip_suffix(" times");
+    let times = times.and_then(|text| text.rsplit_once(' '));
+    let times = times.and_then(|(text, times)| Some(text.repeat(times.parse().ok()?)));
+    times.unwrap_or_else(|| text.to_owned())
 }
 
 fn bytes(digits: &str) -> Option<Vec<u8>> {
@@ -303,6 +337,25 @@ mod tests {
         let word = lines[0].strip_prefix("ada sends ").unwrap();
         assert_eq!(*lines[1], format!("ada gets {word}!"));
         assert_eq!(script.steps.len(), 2);
+    }
+
+    #[test]
+    fn a_text_is_repeated_only_by_a_number() {
+        for (text, expected) in [
+            ("ab 3 times", "ababab"),
+            ("a b 2 times", "a ba b"),
+            ("many times", "many times"),
+            ("ab 3 time", "ab 3 time"),
+        ] {
+            assert_eq!(repeated(text), expected);
+        }
+    }
+
+    #[test]
+    fn the_own_page_has_the_port_of_the_program() {
+        let way = way("to /x from the server's own page").unwrap();
+        assert_eq!(way.path, "/x");
+        assert_eq!(way.origin(81).as_deref(), Some("http://127.0.0.1:81"));
     }
 
     #[test]

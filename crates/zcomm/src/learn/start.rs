@@ -113,7 +113,7 @@ fn common_files(folder: &Folder, exercises: &[Exercise]) -> Result<(), Failure> 
     };
     folder.write("AGENTS.md", &from_course("demos/exercises/AGENTS.md")?)?;
     folder.write("README.md", &from_course("demos/exercises/README.md")?)?;
-    folder.write(".gitignore", "/target\n/.venv\n/node_modules\n")?;
+    folder.write(".gitignore", "/target\n/.venv\n/node_modules\n/certs\n")?;
     folder.write(".cargo/config.toml", &cargo_config(&at))?;
     match folder.language {
         Language::Rust => {
