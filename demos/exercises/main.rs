@@ -59,6 +59,8 @@ programs! {
     background_tab "hunt/background_tab": broken wrong_fix fixed;
     localhost "hunt/localhost": broken wrong_fix fixed;
     lagged "hunt/lagged": broken wrong_fix fixed;
+    slow_handshake "hunt/slow_handshake": broken wrong_fix fixed;
+    half_frame "hunt/half_frame": broken wrong_fix fixed;
 }
 
 fn main() -> ExitCode {

@@ -68,8 +68,8 @@ impl Stage<'_> {
             What::Stop => self.program()?.interrupt(),
             What::Ends(well) => self.ends(*well).await?,
             What::Prints(expected) => self.prints(expected).await?,
-            What::Sends(who, Data::Text(text)) => self.actor(who)?.send_text(text).await,
-            What::Sends(who, Data::Bytes(bytes)) => self.actor(who)?.send_bytes(bytes).await,
+            What::Stalls => self.stalls().await?,
+            What::Sends(who, data) => self.sends(who, data).await?,
             What::Gets(who, expected) => self.gets(who, expected).await?,
             What::GetsNothing(who) => match self.actor(who)?.rest().await {
                 None => {}
@@ -94,6 +94,17 @@ impl Stage<'_> {
             What::IsDown(who, pause) => self.is_down(who, *pause).await?,
             What::Waits(pause) => sleep(*pause).await,
             What::Set(..) | What::Certificate => {}
+        }
+        Ok(())
+    }
+
+    async fn sends(&mut self, who: &str, data: &Data) -> Result<(), But> {
+        let actor = self.actor(who)?;
+        match data {
+            Data::Text(text) => actor.send_text(text).await,
+            Data::Bytes(bytes) => actor.send_bytes(bytes).await,
+            Data::First(number, text) => actor.send_first(*number, text).await,
+            Data::Rest => actor.send_rest().await,
         }
         Ok(())
     }

@@ -50,6 +50,8 @@ pub(super) enum What {
     Certificate,
     /// Connects to the program.
     Connects(String, Way),
+    /// Opens a TCP connection, and sends nothing.
+    Stalls,
     /// The program refuses the handshake with this HTTP status.
     Refused(String, Way, u16),
     /// The program connects. The pause before its connection is at least this long.
@@ -99,6 +101,10 @@ impl Way {
 
 pub(super) enum Data {
     Text(String),
+    /// Only this number of bytes of the frame with this text.
+    First(usize, String),
+    /// The other bytes of the frame whose first bytes are sent.
+    Rest,
     Bytes(Vec<u8>),
 }
 
@@ -228,13 +234,8 @@ fn of_actor(who: String, line: &str) -> Option<What> {
             let pause = time(pause, Duration::ZERO, Duration::from_secs(5)).ok()?;
             Some(What::Accepts(who, pause))
         }
-        ("sends", rest) => Some(What::Sends(
-            who,
-            match rest.strip_prefix("bytes ") {
-                Some(digits) => Data::Bytes(bytes(digits)?),
-                None => Data::Text(repeated(rest)),
-            },
-        )),
+        ("stalls", "") => Some(What::Stalls),
+        ("sends", rest) => Some(What::Sends(who, data(rest)?)),
         ("gets", "nothing else") => Some(What::GetsNothing(who)),
         ("gets", rest) => Some(What::Gets(who, expected(rest)?)),
         ("closes", rest) => {
@@ -249,6 +250,21 @@ fn of_actor(who: String, line: &str) -> Option<What> {
         ("disappears", "") => Some(What::Disappears(who)),
         _ => None,
     }
+}
+
+/// Reads `bytes 00 ff`, `the first 3 bytes of text`, `the rest`, or a text.
+fn data(text: &str) -> Option<Data> {
+    if let Some(digits) = text.strip_prefix("bytes ") {
+        return Some(Data::Bytes(bytes(digits)?));
+    }
+    if let Some(part) = text.strip_prefix("the first ") {
+        let (number, text) = part.split_once(" bytes of ")?;
+        return Some(Data::First(number.parse().ok()?, text.to_owned()));
+    }
+    Some(match text {
+        "the rest" => Data::Rest,
+        text => Data::Text(repeated(text)),
+    })
 }
 
 /// Reads `to /path?query`, `from https://origin` and `without TLS`, in this order. The last part
@@ -315,6 +331,10 @@ mod tests {
             (
                 "server\nstep one\nada gets /(/",
                 "no such action: ada gets /(/",
+            ),
+            (
+                "server\nstep one\nada sends the first x bytes of y",
+                "no such action: ada sends the first x bytes of y",
             ),
             (
                 "client\nstep one\nada is closed x",

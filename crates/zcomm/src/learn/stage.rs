@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io, time::Duration};
 
 use tokio::{
-    net::TcpSocket,
+    net::{TcpSocket, TcpStream},
     sync::oneshot::Receiver,
     time::{Instant, sleep, timeout},
 };
@@ -56,6 +56,8 @@ pub(super) struct Stage<'a> {
     pub(super) certificate: Option<Certificate>,
     pub(super) program: Option<Program>,
     pub(super) actors: BTreeMap<String, Actor>,
+    /// The connections without a handshake.
+    stalled: Vec<TcpStream>,
     /// The port of a server.
     pub(super) port: u16,
     /// Keeps the port from other programs until the program listens.
@@ -74,6 +76,7 @@ impl Stage<'_> {
             certificate: None,
             program: None,
             actors: BTreeMap::new(),
+            stalled: Vec::new(),
             port: 0,
             reserved: None,
             house: None,
@@ -183,6 +186,14 @@ impl Stage<'_> {
             Err(error) => error.to_string(),
         };
         Err(what.into())
+    }
+
+    /// Opens a TCP connection to a program that listens, and sends nothing.
+    pub(super) async fn stalls(&mut self) -> Result<(), But> {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).await;
+        let stream = stream.map_err(|error| format!("no TCP connection: {error}"))?;
+        self.stalled.push(stream);
+        Ok(())
     }
 
     /// The status 0 accepts every way to refuse, such as the end of the connection.

@@ -32,7 +32,7 @@ async fn handle(mut connection: Connection) -> Result<()> {
 
 /// Something happens 1.5 s after the message `later`: all clients get `news`.
 fn act(message: &Message, hub: &Hub) {
-    if *message == Message::from("later") {
+    if *message == "later" {
         let hub = hub.clone();
         tokio::spawn(async move {
             sleep(Duration::from_millis(1500)).await;

@@ -3,9 +3,7 @@
 use std::process::ExitCode;
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 use tokio::sync::Mutex;
-use zcomm_core::{
-    CloseReason, Config, Connection, Message, Result, Server, program, shutdown_signal,
-};
+use zcomm_core::{CloseReason, Config, Connection, Result, Server, program, shutdown_signal};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -36,7 +34,7 @@ async fn handle(mut connection: Connection, wrong: Guesses) -> Result<()> {
             break;
         }
         // A real server compares passwords in constant time.
-        if message == Message::from(PASSWORD) {
+        if message == PASSWORD {
             connection.send("welcome").await?;
         } else {
             *wrong.lock().await.entry(ip).or_default() += 1;

@@ -1,9 +1,7 @@
 // ✗ 3  a new connection does not begin at zero
 
 use std::process::ExitCode;
-use zcomm_core::{
-    CloseReason, Config, Connection, Message, Result, Server, program, shutdown_signal,
-};
+use zcomm_core::{CloseReason, Config, Connection, Result, Server, program, shutdown_signal};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -28,7 +26,7 @@ async fn handle(mut connection: Connection) -> Result<()> {
             break;
         }
         // A real server compares passwords in constant time.
-        if message == Message::from(PASSWORD) {
+        if message == PASSWORD {
             connection.send("welcome").await?;
         } else {
             guesses += 1;
