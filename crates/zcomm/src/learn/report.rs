@@ -205,7 +205,7 @@ pub(super) fn list(exercises: &[Exercise], folder: Option<&Folder>) -> String {
             }
             (false, _) => " ".to_owned(),
         };
-        text += &format!("{sign} {:<16} {}\n", exercise.name, exercise.title);
+        text += &format!("{sign} {:<19} {}\n", exercise.name, exercise.title);
     }
     text
 }
