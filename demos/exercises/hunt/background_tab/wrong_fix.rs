@@ -26,7 +26,7 @@ async fn handle(mut connection: Connection) -> Result<()> {
         match timeout(LIMIT, connection.recv()).await {
             Ok(Some(message)) => act(&message, &hub),
             Ok(None) => break,
-            Err(_) => connection.close(CloseReason::POLICY, "No heartbeat"),
+            Err(_) => connection.close(CloseReason::POLICY, ""),
         }
     }
     hub.broadcast(clients.count().to_string())?;
