@@ -676,7 +676,7 @@ async fn r15_clients_that_come_and_go_do_not_disturb_a_broadcast() {
 /// Panics for the message `panic`.
 async fn fragile(mut connection: Connection) -> Result<()> {
     while let Some(message) = connection.recv().await {
-        assert_ne!(message, "panic".into(), "told to");
+        assert_ne!(message, "panic", "told to");
         connection.send(message).await?;
     }
     Ok(())

@@ -42,9 +42,7 @@ async fn reports_the_connection_its_messages_and_its_end() {
     };
     assert_eq!(opening.addr, server.addr);
     client.send("hello").await.unwrap();
-    assert!(
-        matches!(next(&mut client).await, Event::Message(message) if message == "hello".into())
-    );
+    assert!(matches!(next(&mut client).await, Event::Message(message) if message == "hello"));
     server.stop().await;
     let Event::Disconnected(End::ByPeer(why)) = next(&mut client).await else {
         panic!("no end")

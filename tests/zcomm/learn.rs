@@ -1,5 +1,6 @@
 //! `zcomm learn` and its exercises: a starter fails, a solution passes, and a wrong solution fails
-//! at the step that its first line names.
+//! at the step that its first line names. In the bug hunt, the steps are the attack: it works on
+//! the broken server and on the wrong fix, and not on the fixed server.
 
 use std::{
     collections::BTreeSet,
@@ -22,7 +23,8 @@ fn exercises() -> PathBuf {
 
 /// The files of all exercises with this ending.
 fn files(ending: &str) -> Vec<PathBuf> {
-    let folders = fs::read_dir(exercises()).unwrap();
+    let tops = [exercises(), exercises().join("hunt")];
+    let folders = tops.iter().flat_map(|top| fs::read_dir(top).unwrap());
     let folders = folders.map(|entry| entry.unwrap().path());
     let inside = folders
         .filter(|path| path.is_dir())
@@ -36,8 +38,8 @@ fn files(ending: &str) -> Vec<PathBuf> {
 }
 
 fn exercise(file: &Path) -> String {
-    let folder = file.parent().unwrap().file_name().unwrap();
-    folder.to_str().unwrap().to_owned()
+    let folder = file.parent().unwrap().strip_prefix(exercises()).unwrap();
+    folder.to_str().unwrap().replace('\\', "/")
 }
 
 fn stem(file: &Path) -> String {
@@ -76,12 +78,15 @@ fn grade(exercise: &str, command: &str) -> Command {
 fn complaint(file: &Path, done: &Done) -> Option<String> {
     let name = stem(file);
     let (code, failed) = match name.as_str() {
-        "solution" | "slow" => (0, None),
+        "solution" | "slow" | "fixed" => (0, None),
         "starter" => (1, None),
         _ => {
             let source = fs::read_to_string(file).unwrap();
             let first = source.lines().next().unwrap_or_default();
-            (1, Some(first.trim_start_matches("// ").to_owned()))
+            (
+                1,
+                Some(first.trim_start_matches(['/', '#', ' ']).to_owned()),
+            )
         }
     };
     let line = done.stdout.lines().find(|line| line.starts_with('✗'));
@@ -151,6 +156,9 @@ fn an_exercise_has_all_its_files() {
         let folder = steps.parent().unwrap();
         let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
         let name = exercise(&steps);
+        if name.starts_with("hunt/") {
+            continue;
+        }
         assert!(read("starter.rs").contains("TODO"), "{name}");
         assert!(!read("solution.rs").contains("TODO"), "{name}");
         assert_eq!(read("hints.md").matches("\n## ").count(), 3, "{name}");
@@ -164,10 +172,37 @@ fn an_exercise_has_all_its_files() {
             let found = both.iter().filter(|file| names.contains(*file)).count();
             assert_ne!(found, 1, "{name}");
         }
+        for line in read("README.md").lines() {
+            assert!(line.chars().count() <= 100, "{name}: {line}");
+        }
         assert!(
             read("README.md").lines().next().unwrap().len() <= 62,
             "{name}"
         );
+    }
+}
+
+/// A level of the hunt is small enough to be read on a projector, and names the real thread.
+#[test]
+fn a_level_of_the_hunt_has_all_its_files() {
+    let steps = files("txt").into_iter().map(|file| exercise(&file));
+    let levels: Vec<_> = steps.filter(|name| name.starts_with("hunt/")).collect();
+    assert!(levels.len() >= 8, "{levels:?}");
+    for level in levels {
+        let read = |name: &str| fs::read_to_string(exercises().join(&level).join(name)).unwrap();
+        let story = read("story.md");
+        assert!(story.lines().next().unwrap().len() <= 58, "{level}");
+        for part in ["https://github.com/", "\n> ", "Which line?", "Which fix?"] {
+            assert!(story.contains(part), "{level}: {part}");
+        }
+        assert_eq!(read("hints.md").matches("\n## ").count(), 3, "{level}");
+        for program in ["broken.rs", "wrong_fix.rs", "fixed.rs"] {
+            let source = read(program);
+            let code = source.lines().map(str::trim);
+            let code = code.filter(|line| !line.is_empty() && !line.starts_with("//"));
+            let lines = code.count();
+            assert!(lines <= 60, "{level}/{program}: {lines} lines of code");
+        }
     }
 }
 
@@ -253,6 +288,21 @@ fn a_learner_starts_fails_reads_hints_solves_and_resets() {
         assert!(done.stdout.starts_with(&head), "{}", done.stdout);
     }
 
+    // Each language has its own hint.
+    learn(&["hint", "11"]);
+    let hint = learn(&["hint", "11"]).stdout;
+    assert!(
+        hint.contains("Python: after the end, `client.close_code`"),
+        "{hint}"
+    );
+    assert!(!hint.contains("socket.end()"), "{hint}");
+    assert!(
+        hint.lines().all(|line| line.chars().count() <= 80),
+        "{hint}"
+    );
+    let list = learn(&[]).stdout;
+    assert!(list.contains(" done in python; - marks "), "{list}");
+
     let done = learn(&["check", "2"]);
     let error = "error: 02_progress is not for python\nhelp: zcomm learn lists";
     assert!(done.stderr.starts_with(error), "{}", done.stderr);
@@ -282,6 +332,142 @@ fn a_learner_starts_fails_reads_hints_solves_and_resets() {
     assert!(fs::read_to_string(&program).unwrap().contains("TODO"));
     assert!(mine.join("01_hello/main.old").exists());
     assert!(learn(&[]).stdout.starts_with("  01_hello"));
+    fs::remove_dir_all(mine).unwrap();
+}
+
+/// `cargo zcomm` is `cargo run`, which describes the package `zcomm` in variables. A build script
+/// that sees them in one build, and others in the next, runs in each build.
+#[cfg(unix)]
+#[test]
+fn the_build_of_an_exercise_does_not_see_the_package_of_the_command() {
+    use std::os::unix::fs::PermissionsExt;
+    let (mine, tools) = (outside("build"), folder("learn-build-tools"));
+    let done = zcomm(Path::new("."), &["learn", "start", mine.to_str().unwrap()]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let cargo = tools.join("cargo");
+    fs::write(&cargo, "#!/bin/sh\n/usr/bin/env >&2; echo $* >&2; exit 1\n").unwrap();
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+
+    let mut check = zcomm_command(&mine, &["learn", "check", "1"]);
+    check.env("PATH", &tools).env("CARGO_HOME", "/kept");
+    check.env("CARGO_MANIFEST_DIR", "/course/crates/zcomm");
+    check.env("CARGO_MANIFEST_PATH", "/course/crates/zcomm/Cargo.toml");
+    check.env("CARGO_PKG_NAME", "zcomm");
+    let done: Done = check.output().unwrap().into();
+    assert!(!done.stderr.contains("CARGO_MANIFEST"), "{}", done.stderr);
+    assert!(!done.stderr.contains("CARGO_PKG"), "{}", done.stderr);
+    assert!(done.stderr.contains("CARGO_HOME=/kept"), "{}", done.stderr);
+    // Cargo names what it builds, so a learner knows why the check waits.
+    assert!(!done.stderr.contains("--quiet"), "{}", done.stderr);
+    fs::remove_dir_all(mine).unwrap();
+}
+
+/// A folder of a learner in Python, with this program for the exercise `15_bad_input`.
+#[cfg(unix)]
+fn python_folder(name: &str, program: &str) -> PathBuf {
+    let mine = outside(name);
+    let path = mine.to_str().unwrap();
+    let done = zcomm(
+        Path::new("."),
+        &["learn", "start", path, "--language", "python"],
+    );
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    fs::write(mine.join("15_bad_input/main.py"), program).unwrap();
+    mine
+}
+
+/// A server in Python closes with 1011, and the reason is only in the traceback.
+#[cfg(unix)]
+#[test]
+fn the_report_shows_the_error_of_a_traceback_and_its_line() {
+    let Some(python) = peers::installed() else {
+        return;
+    };
+    let solution = fs::read_to_string(exercises().join("15_bad_input/solution.py")).unwrap();
+    let careless = solution.replace("except ValueError", "except KeyError");
+    let mine = python_folder("traceback", &careless);
+    let mut check = zcomm_command(&mine, &["learn", "check", "15"]);
+    check.env("PATH", python.parent().unwrap());
+    let done: Done = check.output().unwrap().into();
+    assert_eq!(done.code, Some(1));
+    let wrote = "     the program wrote: json.decoder.JSONDecodeError: Expecting value: line 1";
+    assert!(done.stdout.contains(wrote), "{}", done.stdout);
+    let line = 1 + careless
+        .lines()
+        .position(|line| line.contains("json.loads"))
+        .unwrap();
+    let place = format!("(main.py, line {line})");
+    let words: Vec<_> = done.stdout.split_whitespace().collect();
+    assert!(words.join(" ").contains(&place), "{}", done.stdout);
+    fs::remove_dir_all(mine).unwrap();
+}
+
+/// Each command by hand can be typed as it is: the right Python, the certificate, only the actors
+/// that the failed line has to do with.
+#[cfg(unix)]
+#[test]
+fn the_commands_by_hand_can_be_typed() {
+    let Some(python) = peers::installed() else {
+        return;
+    };
+    let mine = python_folder("by-hand", "");
+    let bin = mine.join(".venv/bin");
+    fs::create_dir_all(&bin).unwrap();
+    std::os::unix::fs::symlink(&python, bin.join("python3")).unwrap();
+    let site = fs::canonicalize(python.parent().unwrap().join("../lib")).unwrap();
+    let site = fs::read_dir(site).unwrap().next().unwrap().unwrap().path();
+    let check = |arguments: &[&str]| -> Done {
+        let mut check = zcomm_command(&mine, &[&["learn", "check"], arguments].concat());
+        check.env("PYTHONPATH", site.join("site-packages"));
+        check.output().unwrap().into()
+    };
+    let done = check(&["6"]);
+    let lines = "  terminal 1        cargo zcomm certs\n\
+                 \x20                   export WEBSOCKET_SSL_ENABLED=true\n\
+                 \x20                   export WEBSOCKET_SSL_CERT=certs/localhost.pem\n\
+                 \x20                   export WEBSOCKET_SSL_KEY=certs/localhost.key\n\
+                 \x20                   .venv/bin/python3 06_secure/main.py\n\
+                 \x20 terminal 2 (ada)  cargo zcomm connect wss://127.0.0.1:8765/";
+    assert!(done.stdout.contains(lines), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("--ca certs/ca.pem\n"),
+        "{}",
+        done.stdout
+    );
+
+    let door = fs::read_to_string(exercises().join("10_door/solution.py")).unwrap();
+    let open = door.replace(", origins=[None, f\"http://127.0.0.1:{port}\"]", "");
+    fs::write(mine.join("10_door/main.py"), open).unwrap();
+    let done = check(&["10"]);
+    assert!(done.stdout.contains("terminal 2 (ada)"), "{}", done.stdout);
+    assert!(!done.stdout.contains("terminal 3"), "{}", done.stdout);
+
+    let done = check(&["1", "--exec", "exit 3"]);
+    assert!(
+        done.stdout.contains("  cargo zcomm connect ws:"),
+        "{}",
+        done.stdout
+    );
+    fs::remove_dir_all(mine).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_missing_package_is_explained() {
+    use std::os::unix::fs::PermissionsExt;
+    let (mine, tools) = (python_folder("package", ""), folder("learn-package-tools"));
+    let python = tools.join("python3");
+    let error = "ModuleNotFoundError: No module named 'websockets'";
+    fs::write(
+        &python,
+        format!("#!/bin/sh\necho \"{error}\" >&2; exit 1\n"),
+    )
+    .unwrap();
+    fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut check = zcomm_command(&mine, &["learn", "check", "15"]);
+    let done: Done = check.env("PATH", &tools).output().unwrap().into();
+    let install = "  .venv/bin/pip install -r requirements.txt\n";
+    assert!(done.stdout.contains(install), "{}", done.stdout);
     fs::remove_dir_all(mine).unwrap();
 }
 

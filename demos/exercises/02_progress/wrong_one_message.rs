@@ -1,7 +1,7 @@
 // ✗ 1  start gets three messages
 
 use std::process::ExitCode;
-use zcomm_core::{Config, Connection, Message, Result, Server, program, shutdown_signal};
+use zcomm_core::{Config, Connection, Result, Server, program, shutdown_signal};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -16,7 +16,7 @@ async fn serve() -> Result<()> {
 /// Runs once for each client.
 async fn handle(mut connection: Connection) -> Result<()> {
     while let Some(message) = connection.recv().await {
-        if message == Message::from("start") {
+        if message == "start" {
             connection.send("0 % 50 % 100 %").await?;
         } else {
             connection.send("type start").await?;

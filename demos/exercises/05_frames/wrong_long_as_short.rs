@@ -1,4 +1,4 @@
-// ✗ 4  lengths of 126 and more have two or eight bytes more
+// ✗ 4  a length of 126 or more has two bytes more
 
 use std::{io, process::ExitCode};
 use tokio::{

@@ -1,4 +1,4 @@
-// ✗ 5  a Ping is answered with a Pong
+// ✗ 6  a Ping is answered with a Pong
 
 use std::{io, process::ExitCode};
 use tokio::{

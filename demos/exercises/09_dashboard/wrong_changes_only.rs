@@ -3,7 +3,7 @@
 use serde_json::json;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
-use zcomm_core::{Config, Connection, Hub, Message, Result, Server, program, shutdown_signal};
+use zcomm_core::{Config, Connection, Hub, Result, Server, program, shutdown_signal};
 
 /// The numbers sold and in stock, and the log of their states.
 struct Shop {
@@ -49,7 +49,7 @@ async fn serve() -> Result<()> {
 async fn handle(mut connection: Connection, shop: Arc<Shop>) -> Result<()> {
     connection.subscribe(&shop.log, shop.log.position());
     while let Some(message) = connection.recv().await {
-        if message == Message::from("sell") && !shop.sell()? {
+        if message == "sell" && !shop.sell()? {
             let error = json!({"error": "sold out"});
             connection.send(error.to_string()).await?;
         }

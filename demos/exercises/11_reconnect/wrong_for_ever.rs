@@ -1,4 +1,4 @@
-// ✗ 5  after 1008 it ends, with an error
+// ✗ 6  after 1008 it ends, with an error
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,18 +16,27 @@ async fn talk(url: String) -> Result<()> {
     let trust = Trust::platform(&[])?;
     let mut pause = Duration::from_millis(200);
     loop {
-        let mut socket = ClientSocket::connect(&url, &trust).await?;
-        // An error means that the connection has ended: `recv` says so, too.
-        socket.send("hello").await.ok();
-        while socket.recv().await.is_some() {}
-        if let Some(End::ByPeer(why)) = socket.end()
-            && why.code() == CloseReason::PROTOCOL
-        {
-            let (what, help) = ("the server has refused this client".to_owned(), None);
-            return Err(Error::Ended { what, help });
+        match ClientSocket::connect(&url, &trust).await {
+            Ok(socket) => greet(socket).await?,
+            // The server may be down: it is tried again, too.
+            Err(error) => eprintln!("{error}"),
         }
         // A real client limits the pause, and makes it random.
         sleep(pause).await;
         pause *= 2;
     }
+}
+
+/// Says hello, and waits for the end. An error means that this client must not come back.
+async fn greet(mut socket: ClientSocket) -> Result<()> {
+    // An error means that the connection has ended: `recv` says so, too.
+    socket.send("hello").await.ok();
+    while socket.recv().await.is_some() {}
+    if let Some(End::ByPeer(why)) = socket.end()
+        && why.code() == CloseReason::PROTOCOL
+    {
+        let (what, help) = ("the server has refused this client".to_owned(), None);
+        return Err(Error::Ended { what, help });
+    }
+    Ok(())
 }

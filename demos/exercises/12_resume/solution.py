@@ -22,11 +22,12 @@ async def handle(client):
             if "since" in data:
                 since = data["since"]
                 oldest = log[0][0] if log else count + 1
+                missed = [entry for number, entry in log if number > since]
                 if since + 1 < oldest:
-                    await client.send(json.dumps({"gap": [since + 1, oldest - 1]}))
-                for number, entry in list(log):
-                    if number > since:
-                        await client.send(entry)
+                    missed.insert(0, json.dumps({"gap": [since + 1, oldest - 1]}))
+                # No await before add(): a new message in between would be lost for this client.
+                for entry in missed:
+                    broadcast([client], entry)
                 clients.add(client)
             elif "say" in data:
                 count += 1

@@ -9,6 +9,7 @@ const players = [];
 
 // Plays a move. Returns the new state, or an error for the player only.
 function take(player, number) {
+  if (game.stones === 0) return { error: "the game is over" };
   if (player !== game.turn) return { error: "not your turn" };
   if (![1, 2, 3].includes(number)) return { error: "take 1, 2 or 3" };
   if (number > game.stones) return { error: "too many" };
@@ -16,6 +17,15 @@ function take(player, number) {
   if (game.stones === 0) return { state: { stones: 0, winner: player } };
   game.turn = 3 - player;
   return { state: game };
+}
+
+// Returns what a message wants to take. JSON may also be null, which has no members.
+function numberIn(text) {
+  try {
+    return JSON.parse(text)?.take;
+  } catch {
+    return undefined;
+  }
 }
 
 // Runs once for each client.
@@ -30,7 +40,7 @@ server.on("connection", (client) => {
   const player = players.length;
   client.send(JSON.stringify({ player }));
   client.on("message", (text) => {
-    const { state, error } = take(player, JSON.parse(text).take);
+    const { state, error } = take(player, numberIn(text));
     if (error) client.send(JSON.stringify({ error }));
     else for (const each of players) each.send(JSON.stringify(state));
   });

@@ -12,6 +12,8 @@ players = []
 
 def take(player, number):
     """Plays a move. Returns the new state, and an error for the player only."""
+    if game["stones"] == 0:
+        return None, "the game is over"
     if player != game["turn"]:
         return None, "not your turn"
     if type(number) is not int or not 1 <= number <= 3:
@@ -25,6 +27,15 @@ def take(player, number):
     return game, None
 
 
+def number_in(message):
+    """Returns what a message wants to take. JSON may also be a list, a number or null."""
+    try:
+        data = json.loads(message)
+    except ValueError:
+        return None
+    return data.get("take") if isinstance(data, dict) else None
+
+
 async def handle(client):
     """Runs once for each client."""
     if len(players) == 2:
@@ -35,7 +46,7 @@ async def handle(client):
     player = len(players)
     await client.send(json.dumps({"player": player}))
     async for message in client:
-        state, error = take(player, json.loads(message).get("take"))
+        state, error = take(player, number_in(message))
         if error:
             await client.send(json.dumps({"error": error}))
         else:

@@ -24,6 +24,9 @@ impl Game {
         player: u8,
         number: Option<u64>,
     ) -> std::result::Result<Value, &'static str> {
+        if self.stones == 0 {
+            return Err("the game is over");
+        }
         if player != self.turn {
             return Err("not your turn");
         }

@@ -24,6 +24,9 @@ impl Game {
         player: u8,
         number: Option<u64>,
     ) -> std::result::Result<Value, &'static str> {
+        if self.stones == 0 {
+            return Err("the game is over");
+        }
         let number = number.filter(|number| (1..=3).contains(number));
         let number = number.ok_or("take 1, 2 or 3")?;
         self.stones = self.stones.checked_sub(number).ok_or("too many")?;

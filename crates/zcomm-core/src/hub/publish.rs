@@ -75,7 +75,7 @@ mod tests {
         let log = hub.clone();
         hub.set_relay(move |message, sender| {
             let log = log.clone();
-            let away = message == Message::from("away");
+            let away = message == "away";
             Box::pin(async move {
                 match away {
                     true => Err(Error::Unavailable),

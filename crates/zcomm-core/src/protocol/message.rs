@@ -90,6 +90,32 @@ impl fmt::Debug for Text {
     }
 }
 
+/// Compares the content: `text == "typing"`.
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        **self == *other
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        **self == **other
+    }
+}
+
+/// A text message is equal to its text: `message == "start"`. A binary message is equal to none.
+impl PartialEq<str> for Message {
+    fn eq(&self, other: &str) -> bool {
+        matches!(self, Message::Text(text) if text == other)
+    }
+}
+
+impl PartialEq<&str> for Message {
+    fn eq(&self, other: &&str) -> bool {
+        self == *other
+    }
+}
+
 impl From<String> for Text {
     fn from(text: String) -> Text {
         Text(text.into())
@@ -121,6 +147,19 @@ mod tests {
             format!("{:?}", Message::Binary(Bytes::from_static(b"\x1b"))),
             "1 bytes"
         );
+    }
+
+    #[test]
+    fn a_text_message_is_equal_to_its_text_and_a_binary_message_to_none() {
+        let (text, bytes) = (
+            Message::from("start"),
+            Message::Binary(Bytes::from_static(b"start")),
+        );
+        assert!(text == "start" && text == *"start");
+        assert!(text != "star" && text != "Start");
+        assert!(bytes != "start");
+        let typing = Text::from("typing");
+        assert!(typing == "typing" && typing != *"typin");
     }
 
     #[test]

@@ -26,6 +26,8 @@ const ALL: &[u8] = b"is this all?";
 pub(crate) struct Actor {
     link: Link,
     frames: Frames,
+    /// The bytes of a frame that are not sent yet.
+    rest: Vec<u8>,
     /// The time limit of an answer.
     pub(crate) limit: Duration,
 }
@@ -73,6 +75,7 @@ impl Actor {
             Came::Head(101, ..) => Opened::Open(Box::new(Actor {
                 link,
                 frames: Frames::of_client(""),
+                rest: Vec::new(),
                 limit: limit(start.elapsed(), least),
             })),
             Came::Head(status, ..) => Opened::Refused(status),
@@ -90,6 +93,7 @@ impl Actor {
         Actor {
             link: arrived.link,
             frames: Frames::of_server(""),
+            rest: Vec::new(),
             limit,
         }
     }
@@ -100,6 +104,19 @@ impl Actor {
 
     pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
         self.write(BINARY, bytes).await;
+    }
+
+    /// Sends only the first bytes of a frame.
+    pub(crate) async fn send_first(&mut self, number: usize, text: &str) {
+        let mut frame = self.frames.frame(TEXT, text.as_bytes());
+        self.rest = frame.split_off(number.min(frame.len()));
+        self.link.send(&[frame], self.limit).await;
+    }
+
+    /// Sends the other bytes of that frame.
+    pub(crate) async fn send_rest(&mut self) {
+        let rest = std::mem::take(&mut self.rest);
+        self.link.send(&[rest], self.limit).await;
     }
 
     /// Sends a Close frame, waits for the peer's, and ends the connection.

@@ -3,6 +3,8 @@
 //! A folder has `README.md` (the task), `steps.txt` (how it is graded), `hints.md`, and for each
 //! language a starter and a solution. The files are read when they are needed, so a new exercise
 //! needs no new build.
+//!
+//! The bug hunt is the folder `hunt`. Its tasks are named `story.md`, and its starters `broken.rs`.
 
 use std::{
     fs, io,
@@ -13,6 +15,9 @@ use zcomm_core::shown_path;
 
 use super::script::Script;
 use crate::shared::failure::Failure;
+
+/// The folder of the bug hunt.
+const HUNT: &str = "hunt";
 
 /// A programming language of the exercises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -52,32 +57,38 @@ impl Language {
 }
 
 pub(super) struct Exercise {
-    /// The name of the folder: `03_count`.
+    /// The name of the folder: `03_count` or `hunt/cursor`.
     pub(super) name: String,
     pub(super) folder: PathBuf,
-    /// The first line of `README.md`.
+    /// The first line of the task.
     pub(super) title: String,
 }
 
 impl Exercise {
-    /// All exercises, in their order.
+    /// All exercises, in their order. The bug hunt comes last.
     pub(super) fn all() -> Result<Vec<Exercise>, Failure> {
-        let folder = course().join("demos/exercises");
-        let entries = fs::read_dir(&folder).map_err(|error| missing(&folder, &error))?;
-        let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        let mut folders: Vec<_> = folders
-            .filter(|folder| folder.join("steps.txt").exists())
-            .collect();
+        let top = course().join("demos/exercises");
+        let mut folders = Vec::new();
+        for folder in [top.clone(), top.join(HUNT)] {
+            let entries = fs::read_dir(&folder).map_err(|error| missing(&folder, &error))?;
+            folders.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
+        }
+        folders.retain(|folder| folder.join("steps.txt").exists());
         folders.sort();
-        folders.into_iter().map(Exercise::at).collect()
+        let exercises = folders.into_iter();
+        exercises.map(|folder| Exercise::at(&top, folder)).collect()
     }
 
-    /// The exercise with this name. The number, or the part after the number, is enough.
+    /// The exercise with this name. The number, or the part after the number or after `hunt/`, is
+    /// enough.
     pub(super) fn named(name: &str) -> Result<Exercise, Failure> {
         let mut all = Exercise::all()?.into_iter();
         let number = |exercise: &Exercise| exercise.name.split('_').next().map(str::to_owned);
         let wanted = |exercise: &Exercise| {
-            let topic = exercise.name.split_once('_').map(|(_, topic)| topic);
+            let topic = match exercise.name.split_once('/') {
+                None => exercise.name.split_once('_').map(|(_, topic)| topic),
+                Some((_, topic)) => Some(topic),
+            };
             exercise.name == name
                 || topic == Some(name)
                 || number(exercise)
@@ -89,17 +100,39 @@ impl Exercise {
         })
     }
 
-    fn at(folder: PathBuf) -> Result<Exercise, Failure> {
-        let name = folder.file_name().unwrap_or_default();
-        let name = name.to_string_lossy().into_owned();
-        let readme = read(&folder.join("README.md"))?;
-        let title = readme.lines().next().unwrap_or_default();
-        let title = title.trim_start_matches('#').trim().to_owned();
-        Ok(Exercise {
-            name,
+    fn at(top: &Path, folder: PathBuf) -> Result<Exercise, Failure> {
+        let name = folder.strip_prefix(top).unwrap_or(&folder).iter();
+        let name: Vec<_> = name.map(|part| part.to_string_lossy()).collect();
+        let mut exercise = Exercise {
+            name: name.join("/"),
             folder,
-            title,
-        })
+            title: String::new(),
+        };
+        let task = exercise.read(exercise.task())?;
+        let title = task.lines().next().unwrap_or_default();
+        title
+            .trim_start_matches('#')
+            .trim()
+            .clone_into(&mut exercise.title);
+        Ok(exercise)
+    }
+
+    fn is_hunt(&self) -> bool {
+        self.name.starts_with(HUNT)
+    }
+
+    /// The file with the task.
+    pub(super) fn task(&self) -> &'static str {
+        if self.is_hunt() {
+            "story.md"
+        } else {
+            "README.md"
+        }
+    }
+
+    /// The name of the learner's program in Rust. Cargo allows no `/` in it.
+    pub(super) fn program(&self) -> String {
+        self.name.replace('/', "_")
     }
 
     pub(super) fn read(&self, file: &str) -> Result<String, Failure> {
@@ -113,17 +146,24 @@ impl Exercise {
         })
     }
 
-    /// The hints, from the smallest to the largest: the sections of `hints.md`.
-    pub(super) fn hints(&self) -> Result<Vec<String>, Failure> {
+    /// The hints, from the smallest to the largest: the sections of `hints.md`. A paragraph that
+    /// begins with `Python:` is only for Python.
+    pub(super) fn hints(&self, language: Language) -> Result<Vec<String>, Failure> {
         let text = self.read("hints.md")?;
         let hints = text.split("\n## ").skip(1);
-        let hints = hints.filter_map(|hint| Some(hint.split_once('\n')?.1.trim().to_owned()));
+        let hints = hints.filter_map(|hint| Some(hint.split_once('\n')?.1));
+        let hints = hints.map(|hint| {
+            let paragraphs = hint.split("\n\n").map(str::trim);
+            let paragraphs = paragraphs.filter(|paragraph| is_for(paragraph, language));
+            paragraphs.collect::<Vec<_>>().join("\n\n")
+        });
         Ok(hints.collect())
     }
 
     /// Returns the starter in this language. `None`: the exercise has no starter in this language.
     pub(super) fn starter(&self, language: Language) -> Option<String> {
-        self.read(&format!("starter.{}", language.ending())).ok()
+        let stem = if self.is_hunt() { "broken" } else { "starter" };
+        self.read(&format!("{stem}.{}", language.ending())).ok()
     }
 }
 
@@ -132,6 +172,16 @@ pub(super) fn course() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let top = here.ancestors().nth(2).unwrap_or(here);
     top.canonicalize().unwrap_or_else(|_| top.to_owned())
+}
+
+/// Whether a paragraph of a hint is for this language.
+fn is_for(paragraph: &str, language: Language) -> bool {
+    match paragraph.split_once(':') {
+        Some(("Rust", _)) => language == Language::Rust,
+        Some(("Python", _)) => language == Language::Python,
+        Some(("JavaScript", _)) => language == Language::JavaScript,
+        _ => true,
+    }
 }
 
 fn read(file: &Path) -> Result<String, Failure> {

@@ -35,7 +35,10 @@ use std::{
 
 use zcomm_core::{StopSignals, shown_path};
 
-use crate::shared::{failure::Failure, text::print};
+use crate::shared::{
+    failure::Failure,
+    text::{print, wrapped},
+};
 use exercise::{Exercise, Language};
 use folder::Folder;
 use grade::{check, chosen, ours, watch};
@@ -135,11 +138,12 @@ fn list() -> Result<ExitCode, Failure> {
         Some(folder) => {
             let mine = exercises.iter().filter(|one| folder.program(one).exists());
             let done = mine.clone().filter(|one| folder.is_done(&one.name)).count();
-            format!(
-                "\n{done} of {} done in {}\n",
-                mine.count(),
-                folder.language.name()
-            )
+            let (mine, language) = (mine.count(), folder.language.name());
+            let legend = match exercises.len() - mine {
+                0 => String::new(),
+                others => format!("; - marks {others} that are only for Rust"),
+            };
+            format!("\n{done} of {mine} done in {language}{legend}\n")
         }
     };
     print(text)?;
@@ -157,7 +161,7 @@ fn start_in(dir: &Path, language: Option<Language>) -> Result<ExitCode, Failure>
     };
     let first = folder.next()?;
     let first = first.map_or("README.md".to_owned(), |one| {
-        format!("{}/README.md", one.name)
+        format!("{}/{}", one.name, one.task())
     });
     print(format!(
         "{added} new exercises in {}; now type:\n\
@@ -176,11 +180,13 @@ fn hint(name: Option<&str>) -> Result<ExitCode, Failure> {
         print("All exercises are done.\n")?;
         return Ok(ExitCode::SUCCESS);
     };
-    let hints = exercise.hints()?;
+    let hints = exercise.hints(folder.language)?;
     let number = (folder.hints(&exercise.name) + 1).min(hints.len());
     let hint = hints
         .get(number.saturating_sub(1))
         .map_or("", String::as_str);
+    let lines = hint.lines().flat_map(|line| wrapped(line, 80));
+    let hint = lines.collect::<Vec<_>>().join("\n");
     print(format!(
         "{}, hint {number} of {}\n\n{hint}\n",
         exercise.name,

@@ -23,8 +23,8 @@ pub(super) struct Failed {
     /// The number of the line that failed.
     pub(super) at: usize,
     pub(super) but: But,
-    /// The last line that the program wrote.
-    pub(super) last_line: Option<String>,
+    /// What the program wrote about it.
+    pub(super) wrote: Option<String>,
 }
 
 /// Plays a step. The program and its connections end with the step.
@@ -36,11 +36,14 @@ pub(super) async fn play(step: &Step, kind: Kind, target: &Target) -> Result<(),
             result = stage.act(&action.what).await.map_err(|but| (at, but));
         }
     }
-    let last_line = stage.last_line().await;
+    let wrote = match result {
+        Ok(()) => None,
+        Err(_) => stage.wrote().await,
+    };
     if let Some(program) = stage.program.take() {
         program.end().await;
     }
-    result.map_err(|(at, but)| Failed { at, but, last_line })
+    result.map_err(|(at, but)| Failed { at, but, wrote })
 }
 
 impl Stage<'_> {
@@ -65,8 +68,8 @@ impl Stage<'_> {
             What::Stop => self.program()?.interrupt(),
             What::Ends(well) => self.ends(*well).await?,
             What::Prints(expected) => self.prints(expected).await?,
-            What::Sends(who, Data::Text(text)) => self.actor(who)?.send_text(text).await,
-            What::Sends(who, Data::Bytes(bytes)) => self.actor(who)?.send_bytes(bytes).await,
+            What::Stalls => self.stalls().await?,
+            What::Sends(who, data) => self.sends(who, data).await?,
             What::Gets(who, expected) => self.gets(who, expected).await?,
             What::GetsNothing(who) => match self.actor(who)?.rest().await {
                 None => {}
@@ -88,8 +91,20 @@ impl Stage<'_> {
                     actor.disappear().await;
                 }
             }
+            What::IsDown(who, pause) => self.is_down(who, *pause).await?,
             What::Waits(pause) => sleep(*pause).await,
             What::Set(..) | What::Certificate => {}
+        }
+        Ok(())
+    }
+
+    async fn sends(&mut self, who: &str, data: &Data) -> Result<(), But> {
+        let actor = self.actor(who)?;
+        match data {
+            Data::Text(text) => actor.send_text(text).await,
+            Data::Bytes(bytes) => actor.send_bytes(bytes).await,
+            Data::First(number, text) => actor.send_first(*number, text).await,
+            Data::Rest => actor.send_rest().await,
         }
         Ok(())
     }
@@ -146,7 +161,7 @@ impl Stage<'_> {
     fn got(&self, who: &str, heard: &Heard) -> String {
         let limit = self.actors.get(who).map_or(LEAST, |actor| actor.limit);
         let what = match heard {
-            Heard::Text(text) => format!("{:?}", cut(&visible(text))),
+            Heard::Text(text) => as_in_steps(&visible(text)),
             Heard::Bytes(bytes) => format!(
                 "{} bytes: {:02x?}",
                 bytes.len(),
@@ -164,5 +179,14 @@ impl Stage<'_> {
             Heard::Late => format!("nothing within {:.1} s", limit.as_secs_f64()),
         };
         format!("{who} got {what}")
+    }
+}
+
+/// Shows a text as a line of the steps has it, so that both can be compared. Quotes show what is
+/// empty, and spaces at an end.
+fn as_in_steps(text: &str) -> String {
+    match text.is_empty() || text.trim() != text {
+        true => format!("{:?}", cut(text)),
+        false => cut(text),
     }
 }

@@ -1,6 +1,8 @@
 //! The program that is graded: the learner's file, or the command of `--exec`.
 
 use std::{
+    env,
+    ffi::OsString,
     path::{Path, PathBuf},
     process::{self, Stdio},
 };
@@ -43,7 +45,7 @@ impl Target {
             return Err(Failure::usage(what, help));
         }
         let words = match folder.language {
-            Language::Rust => vec![build(&folder.path, &exercise.name)?],
+            Language::Rust => vec![build(&folder.path, &exercise.program())?],
             Language::Python => vec![python(&folder.path), file],
             Language::JavaScript => vec![PathBuf::from("node"), file],
         };
@@ -77,13 +79,12 @@ impl Target {
 /// Builds a program of the learner's package. Returns its path.
 fn build(folder: &Path, name: &str) -> Result<PathBuf, Failure> {
     let mut cargo = process::Command::new("cargo");
-    cargo.args([
-        "build",
-        "--quiet",
-        "--message-format",
-        "json-render-diagnostics",
-    ]);
+    for variable in of_outer_cargo() {
+        cargo.env_remove(variable);
+    }
+    // Cargo says on stderr what it builds: the learner sees the reason for a wait.
     cargo
+        .args(["build", "--message-format", "json-render-diagnostics"])
         .args(["--bin", name])
         .current_dir(folder)
         .stderr(Stdio::inherit());
@@ -111,8 +112,20 @@ fn build(folder: &Path, name: &str) -> Result<PathBuf, Failure> {
     })
 }
 
+/// The variables that `cargo run` has set for this command. They describe the package `zcomm`.
+/// A build script that sees another value runs again, and then its package is built again.
+fn of_outer_cargo() -> impl Iterator<Item = OsString> {
+    let ours = |name: &OsString| {
+        let name = name.to_string_lossy();
+        ["CARGO_MANIFEST_", "CARGO_PKG_"]
+            .iter()
+            .any(|start| name.starts_with(start))
+    };
+    env::vars_os().map(|(name, _)| name).filter(ours)
+}
+
 /// The Python of the learner's virtual environment, or of the system.
-fn python(folder: &Path) -> PathBuf {
+pub(super) fn python(folder: &Path) -> PathBuf {
     let (own, system) = match cfg!(windows) {
         true => (".venv/Scripts/python.exe", "python"),
         false => (".venv/bin/python3", "python3"),

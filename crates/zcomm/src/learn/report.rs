@@ -6,7 +6,8 @@ use super::{
     exercise::{Exercise, Language},
     folder::Folder,
     play::Failed,
-    script::{Kind, Step, What},
+    program::python,
+    script::{Action, Kind, Step, What},
 };
 use crate::shared::text::{BAD, FAINT, GOOD, cut, wrapped};
 
@@ -14,6 +15,14 @@ use crate::shared::text::{BAD, FAINT, GOOD, cut, wrapped};
 const WIDTH: usize = 80;
 /// The address of the learner's server, as the learner starts it.
 const ADDRESS: &str = "ws://127.0.0.1:8765";
+/// The port of this address.
+const PORT: u16 = 8765;
+/// The settings of a server with the files that `zcomm certs` makes.
+const CERTIFICATE: [&str; 3] = [
+    "WEBSOCKET_SSL_ENABLED=true",
+    "WEBSOCKET_SSL_CERT=certs/localhost.pem",
+    "WEBSOCKET_SSL_KEY=certs/localhost.key",
+];
 
 pub(super) fn passed(number: usize, step: &Step) -> String {
     format!("{GOOD}✓{GOOD:#} {number}  {}\n", step.title)
@@ -30,10 +39,25 @@ pub(super) fn failed(number: usize, step: &Step, failed: &Failed) -> String {
     if let Some((_, block)) = &failed.but.case {
         text += &format!("\n{block}");
     }
-    if let Some(line) = &failed.last_line {
+    if let Some(line) = &failed.wrote {
         text += &paragraph("     the program wrote: ", line);
+        text += &missing_package(line);
     }
     text
+}
+
+/// What to type if the program has not found its library.
+fn missing_package(error: &str) -> String {
+    let python = error.contains("No module named 'websockets'");
+    let install = match (python, error.contains("Cannot find package 'ws'")) {
+        (true, _) if cfg!(windows) => {
+            "python -m venv .venv\n  .venv\\Scripts\\pip install -r requirements.txt"
+        }
+        (true, _) => "python3 -m venv .venv\n  .venv/bin/pip install -r requirements.txt",
+        (_, true) => "npm install",
+        _ => return String::new(),
+    };
+    format!("\nThe library for WebSocket is missing. In your folder, type:\n  {install}\n")
 }
 
 /// Cuts a line that is longer than the report is wide.
@@ -58,43 +82,57 @@ pub(super) fn by_hand(
         _ => None,
     });
     let settings: String = settings.collect();
-    let mut text = "\nThe same by hand:\n".to_owned();
-    match kind {
-        Kind::Server => {
-            if step
-                .actions
-                .iter()
-                .any(|one| matches!(one.what, What::Certificate))
-            {
-                text += "  first             zcomm certs; set the three variables that it prints\n";
-            }
-            text += &terminal(1, "", &format!("{settings}{program}"));
-            let peers = step.actions.iter().filter_map(|action| peer(&action.what));
-            let check = failed.but.case.as_ref().map(|(id, _)| {
-                let line = &step.actions[failed.at].line;
-                let echo = if line.contains("--echo") {
-                    " --echo"
-                } else {
-                    ""
-                };
-                (
-                    String::new(),
-                    format!("zcomm check {ADDRESS}/{echo} --only {id}"),
-                )
-            });
-            for (at, (who, command)) in peers.chain(check).enumerate() {
-                text += &terminal(at + 2, &who, &with_cargo(&command, folder));
-            }
-        }
+    let text = "\nThe same by hand:\n".to_owned();
+    let text = match kind {
+        Kind::Server => text + &for_server(step, failed, &format!("{settings}{program}")),
         Kind::Client => {
-            text += &terminal(1, "srv", &with_cargo("zcomm listen 8765", folder));
             let dashes = if program.starts_with("cargo") {
                 " --"
             } else {
                 ""
             };
-            text += &terminal(2, "", &format!("{settings}{program}{dashes} {ADDRESS}/"));
+            let client = format!("{settings}{program}{dashes} {ADDRESS}/");
+            text + &terminal(1, "srv", "cargo zcomm listen 8765") + &terminal(2, "", &client)
         }
+    };
+    // Only a learner's folder has the short name `cargo zcomm`.
+    match Folder::find() {
+        Ok(Some(_)) => text,
+        _ => text.replace("cargo zcomm ", "zcomm "),
+    }
+}
+
+/// The commands for the server, and for each actor that the failed line has to do with.
+fn for_server(step: &Step, failed: &Failed, program: &str) -> String {
+    let is_certificate = |action: &Action| matches!(action.what, What::Certificate);
+    let secure = step.actions.iter().any(is_certificate);
+    let mut text = String::new();
+    if secure {
+        text += &terminal(1, "", "cargo zcomm certs");
+        for line in CERTIFICATE {
+            text += &format!("{:20}export {line}\n", "");
+        }
+        text += &format!("{:20}{program}\n", "");
+    } else {
+        text += &terminal(1, "", program);
+    }
+    let played = step.actions.iter().enumerate().take(failed.at + 1);
+    // A refusal that came as expected needs no repetition.
+    let played =
+        played.filter(|(at, action)| *at == failed.at || !matches!(action.what, What::Refused(..)));
+    let peers = played.filter_map(|(_, action)| peer(&action.what, secure));
+    let check = failed.but.case.as_ref().map(|(id, _)| {
+        let line = &step.actions[failed.at].line;
+        let echo = if line.contains("--echo") {
+            " --echo"
+        } else {
+            ""
+        };
+        let check = format!("cargo zcomm check {ADDRESS}/{echo} --only {id}");
+        (String::new(), check)
+    });
+    for (at, (who, command)) in peers.chain(check).enumerate() {
+        text += &terminal(at + 2, &who, &command);
     }
     text
 }
@@ -104,11 +142,21 @@ fn program(exercise: &Exercise, folder: Option<&Folder>) -> String {
     folder.map_or("your program".to_owned(), |folder| {
         let file = format!("{}/{}", exercise.name, folder.language.file());
         match folder.language {
-            Language::Rust => format!("cargo run --bin {}", exercise.name),
-            Language::Python => format!("python3 {file}"),
+            Language::Rust => format!("cargo run --bin {}", exercise.program()),
+            Language::Python => format!("{} {file}", own_python(folder)),
             Language::JavaScript => format!("node {file}"),
         }
     })
+}
+
+/// The Python of the learner's virtual environment, which has the packages, or of the system.
+fn own_python(folder: &Folder) -> &'static str {
+    match python(&folder.path).starts_with(&folder.path) {
+        true if cfg!(windows) => r".venv\Scripts\python.exe",
+        true => ".venv/bin/python3",
+        false if cfg!(windows) => "python",
+        false => "python3",
+    }
 }
 
 /// One line: the terminal, the actor in it, and the command. A long command is broken.
@@ -128,25 +176,21 @@ fn terminal(number: usize, who: &str, command: &str) -> String {
 }
 
 /// The name and the command of an actor.
-fn peer(what: &What) -> Option<(String, String)> {
+fn peer(what: &What, secure: bool) -> Option<(String, String)> {
     let (What::Connects(who, way) | What::Refused(who, way, _)) = what else {
         return None;
     };
     let path = if way.path.is_empty() { "/" } else { &way.path };
     let quote = if path.contains(['?', '&']) { "'" } else { "" };
-    let origin = way.origin.as_ref();
+    let origin = way.origin(PORT);
     let origin = origin.map(|origin| format!(" --origin {origin}"));
     let origin = origin.unwrap_or_default();
-    let command = format!("zcomm connect {quote}{ADDRESS}{path}{quote}{origin}");
+    let (address, ca) = match secure && !way.plain {
+        true => (ADDRESS.replace("ws:", "wss:"), " --ca certs/ca.pem"),
+        false => (ADDRESS.to_owned(), ""),
+    };
+    let command = format!("cargo zcomm connect {quote}{address}{path}{quote}{origin}{ca}");
     Some((who.clone(), command))
-}
-
-/// In a learner's folder, `cargo zcomm` starts the command of the course.
-fn with_cargo(command: &str, folder: Option<&Folder>) -> String {
-    match folder {
-        Some(_) => format!("cargo {command}"),
-        None => command.to_owned(),
-    }
 }
 
 /// The list of all exercises, with what is done.
@@ -161,7 +205,7 @@ pub(super) fn list(exercises: &[Exercise], folder: Option<&Folder>) -> String {
             }
             (false, _) => " ".to_owned(),
         };
-        text += &format!("{sign} {:<16} {}\n", exercise.name, exercise.title);
+        text += &format!("{sign} {:<19} {}\n", exercise.name, exercise.title);
     }
     text
 }

@@ -50,6 +50,8 @@ pub(super) enum What {
     Certificate,
     /// Connects to the program.
     Connects(String, Way),
+    /// Opens a TCP connection, and sends nothing.
+    Stalls,
     /// The program refuses the handshake with this HTTP status.
     Refused(String, Way, u16),
     /// The program connects. The pause before its connection is at least this long.
@@ -64,6 +66,8 @@ pub(super) enum What {
     IsClosed(String, u16),
     /// Ends the connection without a Close frame.
     Disappears(String),
+    /// Disappears, and closes the port for this time.
+    IsDown(String, Duration),
     /// Lets this time pass: the client measures it.
     Waits(Duration),
     /// Plays cases of `zcomm check`.
@@ -76,6 +80,9 @@ pub(super) enum What {
     Prints(Expected),
 }
 
+/// The origin of a page that the program itself serves. `{port}` stands for the program's port.
+const OWN_PAGE: &str = "http://127.0.0.1:{port}";
+
 /// How an actor connects.
 #[derive(Clone, Default)]
 pub(super) struct Way {
@@ -84,8 +91,20 @@ pub(super) struct Way {
     pub(super) plain: bool,
 }
 
+impl Way {
+    /// The origin, with the port of the program.
+    pub(super) fn origin(&self, port: u16) -> Option<String> {
+        let origin = self.origin.as_ref()?;
+        Some(origin.replace("{port}", &port.to_string()))
+    }
+}
+
 pub(super) enum Data {
     Text(String),
+    /// Only this number of bytes of the frame with this text.
+    First(usize, String),
+    /// The other bytes of the frame whose first bytes are sent.
+    Rest,
     Bytes(Vec<u8>),
 }
 
@@ -202,6 +221,11 @@ fn of_actor(who: String, line: &str) -> Option<What> {
                 Some(What::Refused(who, way(rest)?, status.parse().ok()?))
             }
             ("closed", code) => Some(What::IsClosed(who, code.parse().ok()?)),
+            ("down", rest) => {
+                let pause = rest.strip_prefix("for ")?;
+                let pause = time(pause, Duration::ZERO, Duration::from_secs(5)).ok()?;
+                Some(What::IsDown(who, pause))
+            }
             _ => None,
         },
         ("accepts", "") => Some(What::Accepts(who, Duration::ZERO)),
@@ -210,13 +234,8 @@ fn of_actor(who: String, line: &str) -> Option<What> {
             let pause = time(pause, Duration::ZERO, Duration::from_secs(5)).ok()?;
             Some(What::Accepts(who, pause))
         }
-        ("sends", rest) => Some(What::Sends(
-            who,
-            match rest.strip_prefix("bytes ") {
-                Some(digits) => Data::Bytes(bytes(digits)?),
-                None => Data::Text(rest.to_owned()),
-            },
-        )),
+        ("stalls", "") => Some(What::Stalls),
+        ("sends", rest) => Some(What::Sends(who, data(rest)?)),
         ("gets", "nothing else") => Some(What::GetsNothing(who)),
         ("gets", rest) => Some(What::Gets(who, expected(rest)?)),
         ("closes", rest) => {
@@ -233,9 +252,32 @@ fn of_actor(who: String, line: &str) -> Option<What> {
     }
 }
 
-/// Reads `to /path?query`, `from https://origin` and `without TLS`, in this order.
+/// Reads `bytes 00 ff`, `the first 3 bytes of text`, `the rest`, or a text.
+fn data(text: &str) -> Option<Data> {
+    if let Some(digits) = text.strip_prefix("bytes ") {
+        return Some(Data::Bytes(bytes(digits)?));
+    }
+    if let Some(part) = text.strip_prefix("the first ") {
+        let (number, text) = part.split_once(" bytes of ")?;
+        return Some(Data::First(number.parse().ok()?, text.to_owned()));
+    }
+    Some(match text {
+        "the rest" => Data::Rest,
+        text => Data::Text(repeated(text)),
+    })
+}
+
+/// Reads `to /path?query`, `from https://origin` and `without TLS`, in this order. The last part
+/// may be `from the server's own page`.
 fn way(text: &str) -> Option<Way> {
     let mut way = Way::default();
+    let text = match text.strip_suffix("from the server's own page") {
+        Some(before) => {
+            way.origin = Some(OWN_PAGE.to_owned());
+            before
+        }
+        None => text,
+    };
     let mut words = text.split(' ').filter(|word| !word.is_empty());
     while let (Some(word), Some(value)) = (words.next(), words.next()) {
         match word {
@@ -257,8 +299,16 @@ fn expected(text: &str) -> Option<Expected> {
         .and_then(|text| text.strip_suffix('/'));
     Some(match regex {
         Some(regex) => Expected::Regex(Regex::new(regex).ok()?),
-        None => Expected::Text(text.to_owned()),
+        None => Expected::Text(repeated(text)),
     })
+}
+
+/// Writes a text as often as its end says: `ab 3 times` is `ababab`.
+fn repeated(text: &str) -> String {
+    let times = text.strip_suffix(" times");
+    let times = times.and_then(|text| text.rsplit_once(' '));
+    let times = times.and_then(|(text, times)| Some(text.repeat(times.parse().ok()?)));
+    times.unwrap_or_else(|| text.to_owned())
 }
 
 fn bytes(digits: &str) -> Option<Vec<u8>> {
@@ -283,6 +333,10 @@ mod tests {
                 "no such action: ada gets /(/",
             ),
             (
+                "server\nstep one\nada sends the first x bytes of y",
+                "no such action: ada sends the first x bytes of y",
+            ),
+            (
                 "client\nstep one\nada is closed x",
                 "no such action: ada is closed x",
             ),
@@ -303,6 +357,25 @@ mod tests {
         let word = lines[0].strip_prefix("ada sends ").unwrap();
         assert_eq!(*lines[1], format!("ada gets {word}!"));
         assert_eq!(script.steps.len(), 2);
+    }
+
+    #[test]
+    fn a_text_is_repeated_only_by_a_number() {
+        for (text, expected) in [
+            ("ab 3 times", "ababab"),
+            ("a b 2 times", "a ba b"),
+            ("many times", "many times"),
+            ("ab 3 time", "ab 3 time"),
+        ] {
+            assert_eq!(repeated(text), expected);
+        }
+    }
+
+    #[test]
+    fn the_own_page_has_the_port_of_the_program() {
+        let way = way("to /x from the server's own page").unwrap();
+        assert_eq!(way.path, "/x");
+        assert_eq!(way.origin(81).as_deref(), Some("http://127.0.0.1:81"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io, time::Duration};
 
 use tokio::{
-    net::TcpSocket,
+    net::{TcpSocket, TcpStream},
     sync::oneshot::Receiver,
     time::{Instant, sleep, timeout},
 };
@@ -16,17 +16,18 @@ use super::{
 };
 use crate::{
     check::{Actor, Arrived, LEAST, Opened, Port},
-    shared::{
-        failure::Failure,
-        program::Program,
-        text::{cut, visible},
-    },
+    shared::{failure::Failure, program::Program, text::visible},
 };
 
 /// The time limit for a program to start, and to listen or connect.
 const START: Duration = Duration::from_secs(10);
 /// The pause before the next attempt to connect to a program that does not listen yet.
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
+
+/// The time for a program to write why it has failed.
+const WRITES: Duration = Duration::from_millis(400);
+/// The number of characters that are shown of what a program wrote.
+const LONGEST: usize = 200;
 
 /// What happened instead of what a line expects.
 #[derive(Default)]
@@ -55,6 +56,8 @@ pub(super) struct Stage<'a> {
     pub(super) certificate: Option<Certificate>,
     pub(super) program: Option<Program>,
     pub(super) actors: BTreeMap<String, Actor>,
+    /// The connections without a handshake.
+    stalled: Vec<TcpStream>,
     /// The port of a server.
     pub(super) port: u16,
     /// Keeps the port from other programs until the program listens.
@@ -73,6 +76,7 @@ impl Stage<'_> {
             certificate: None,
             program: None,
             actors: BTreeMap::new(),
+            stalled: Vec::new(),
             port: 0,
             reserved: None,
             house: None,
@@ -138,7 +142,7 @@ impl Stage<'_> {
             None => Trust::platform(&[]).map_err(|error| error.to_string())?,
         };
         Ok(ConnectOptions {
-            origin: way.origin.clone(),
+            origin: way.origin(self.port),
             ..ConnectOptions::new(url, &trust)
         })
     }
@@ -184,6 +188,14 @@ impl Stage<'_> {
         Err(what.into())
     }
 
+    /// Opens a TCP connection to a program that listens, and sends nothing.
+    pub(super) async fn stalls(&mut self) -> Result<(), But> {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).await;
+        let stream = stream.map_err(|error| format!("no TCP connection: {error}"))?;
+        self.stalled.push(stream);
+        Ok(())
+    }
+
     /// The status 0 accepts every way to refuse, such as the end of the connection.
     pub(super) async fn refused(&mut self, who: &str, way: &Way, expected: u16) -> Result<(), But> {
         let what = match self.open(way).await? {
@@ -195,6 +207,25 @@ impl Stage<'_> {
             Err(error) => error.to_string(),
         };
         Err(what.into())
+    }
+
+    /// Ends the connection, closes the port for this time, and opens the same port again.
+    pub(super) async fn is_down(&mut self, who: &str, pause: Duration) -> Result<(), But> {
+        let Some((port, ..)) = self.house.take() else {
+            return Err("only the server of a client goes down".to_owned().into());
+        };
+        let addr = port.addr();
+        drop(port);
+        if let Some(actor) = self.actors.remove(who) {
+            actor.disappear().await;
+        }
+        self.ended = Instant::now();
+        sleep(pause).await;
+        let port = Port::at(addr).await;
+        let port = port.map_err(|error| format!("cannot open port {addr} again: {error}"))?;
+        let (url, arrives) = port.expect("1");
+        self.house = Some((port, url, arrives));
+        Ok(())
     }
 
     pub(super) async fn accepts(&mut self, who: &str, pause: Duration) -> Result<(), But> {
@@ -221,25 +252,63 @@ impl Stage<'_> {
         }
     }
 
-    /// The line of the program that may say what is wrong: an error on stderr, the last line there,
-    /// or the last line before its end. A log of what is normal says nothing.
-    pub(super) async fn last_line(&mut self) -> Option<String> {
-        // The last line of a program that has just ended may still be on its way.
-        sleep(PAUSE).await;
+    /// What the program wrote about its failure. Ends all connections and waits a little: a server in
+    /// Python writes the error of a handler only after the end of its connection.
+    pub(super) async fn wrote(&mut self) -> Option<String> {
+        self.actors.clear();
         let program = self.program.as_mut()?;
+        let until = Instant::now() + WRITES;
+        while !program.said().contains("rror") && Instant::now() < until {
+            sleep(PAUSE).await;
+        }
+        // The rest of the error may still be on its way.
+        sleep(PAUSE).await;
         let ended = timeout(PAUSE, program.ended()).await.is_ok();
-        let (said, printed) = (program.said(), program.printed());
-        let lines: Vec<_> = said
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-            .collect();
-        // Node writes its version after an error, so a line with the word is better than the last.
-        let errors = lines.iter().rev().filter(|line| line.contains("rror"));
-        let last = lines.last().filter(|line| !line.contains(" INFO "));
-        let printed = printed.lines().rev().filter(|_| ended);
-        let mut lines = errors.chain(last).copied().chain(printed);
-        lines.next().map(|line| cut(&visible(line.trim())))
+        wrong_line(
+            &program.said(),
+            if ended {
+                program.printed()
+            } else {
+                String::new()
+            },
+        )
     }
+}
+
+/// The line that may say what is wrong: an error on stderr, the last line there, or the last line
+/// on stdout. A log of what is normal says nothing. The place in the learner's file is added.
+fn wrong_line(said: &str, printed: String) -> Option<String> {
+    let lines: Vec<_> = said
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    // Node writes its version after an error, so a line with the word is better than the last.
+    let errors = lines.iter().rev().filter(|line| line.contains("rror"));
+    let last = lines.last().filter(|line| !line.contains(" INFO "));
+    let mut lines = errors.chain(last).copied().chain(printed.lines().rev());
+    let line = visible(lines.next()?.trim());
+    let mut shown: String = line.chars().take(LONGEST).collect();
+    if shown.len() < line.len() {
+        shown.push('…');
+    }
+    match place(said) {
+        Some(place) => Some(format!("{shown} ({place})")),
+        None => Some(shown),
+    }
+}
+
+/// The line of the learner's file that a traceback of Python or Node names.
+fn place(said: &str) -> Option<String> {
+    let python = said
+        .rsplit_once("main.py\", line ")
+        .map(|(_, rest)| ("main.py", rest));
+    let node = || {
+        said.split_once("main.mjs:")
+            .map(|(_, rest)| ("main.mjs", rest))
+    };
+    let (file, rest) = python.or_else(node)?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    (!digits.is_empty()).then(|| format!("{file}, line {digits}"))
 }
 
 /// Finds a port that no program uses. On Linux, also reserves it: a socket that does not listen
@@ -250,4 +319,26 @@ fn free_port() -> io::Result<(u16, Option<TcpSocket>)> {
     socket.bind(([127, 0, 0, 1], 0).into())?;
     let port = socket.local_addr()?.port();
     Ok((port, cfg!(target_os = "linux").then_some(socket)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_of_a_traceback_is_shown_with_its_line() {
+        let python = "connection handler failed\nTraceback (most recent call last):\n  File \
+                      \"/venv/server.py\", line 762, in run\n  File \"/x/01_hello/main.py\", line 5, in \
+                      handle\n  File \"/usr/lib/json.py\", line 9, in loads\nKeyError: 'add'\n";
+        let node = "file:///x/01_hello/main.mjs:19\n  data.add.x\n\nTypeError: no x\n    at f \
+                    (file:///x/01_hello/main.mjs:19:5)\n\nNode.js v22\n";
+        for (said, printed, line) in [
+            (python, "", Some("KeyError: 'add' (main.py, line 5)")),
+            (node, "", Some("TypeError: no x (main.mjs, line 19)")),
+            ("12:00 INFO listening\n", "", None),
+            ("", "bye\n", Some("bye")),
+        ] {
+            assert_eq!(wrong_line(said, printed.to_owned()).as_deref(), line);
+        }
+    }
 }

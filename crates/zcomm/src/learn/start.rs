@@ -41,8 +41,8 @@ pub(super) fn start(path: &Path, language: Option<Language>) -> Result<(Folder, 
             continue;
         };
         folder.write(
-            &format!("{}/README.md", exercise.name),
-            &exercise.read("README.md")?,
+            &format!("{}/{}", exercise.name, exercise.task()),
+            &exercise.read(exercise.task())?,
         )?;
         if let Ok(page) = exercise.read("page.html") {
             folder.write(&format!("{}/page.html", exercise.name), &page)?;
@@ -113,7 +113,7 @@ fn common_files(folder: &Folder, exercises: &[Exercise]) -> Result<(), Failure> 
     };
     folder.write("AGENTS.md", &from_course("demos/exercises/AGENTS.md")?)?;
     folder.write("README.md", &from_course("demos/exercises/README.md")?)?;
-    folder.write(".gitignore", "/target\n/.venv\n/node_modules\n")?;
+    folder.write(".gitignore", "/target\n/.venv\n/node_modules\n/certs\n")?;
     folder.write(".cargo/config.toml", &cargo_config(&at))?;
     match folder.language {
         Language::Rust => {
@@ -182,8 +182,8 @@ fn manifest(root: &str, course: &str, exercises: &[Exercise]) -> String {
         .iter()
         .filter(|one| one.starter(Language::Rust).is_some())
     {
-        let name = &exercise.name;
-        text += &format!("\n[[bin]]\nname = \"{name}\"\npath = \"{name}/main.rs\"\n");
+        let (program, name) = (exercise.program(), &exercise.name);
+        text += &format!("\n[[bin]]\nname = \"{program}\"\npath = \"{name}/main.rs\"\n");
     }
     text
 }

@@ -44,7 +44,12 @@ pub(crate) struct Port {
 
 impl Port {
     pub(crate) async fn open() -> io::Result<Port> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Port::at(([127, 0, 0, 1], 0).into()).await
+    }
+
+    /// Opens this port.
+    pub(crate) async fn at(addr: SocketAddr) -> io::Result<Port> {
+        let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
         let waiting = Waiting::default();
         let mut accepting = JoinSet::new();
@@ -54,6 +59,10 @@ impl Port {
             waiting,
             _accepting: accepting,
         })
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
     }
 
     /// Returns the address of this server: host and port.
