@@ -55,18 +55,27 @@ impl Redis {
         if !is_installed() {
             return None;
         }
+        // Another program can take the free port before this Redis does. Then Redis ends at once.
+        for _ in 0..5 {
+            let mut redis = Redis::spawned(name, options);
+            if redis.is_ready().await {
+                return Some(redis);
+            }
+        }
+        panic!("Redis ended")
+    }
+
+    fn spawned(name: &str, options: &[&str]) -> Redis {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
         let folder = folder(&format!("redis-{}-{name}-{port}", std::process::id()));
         let child = spawn(port, &folder, options);
-        let mut redis = Redis {
+        Redis {
             child,
             port,
             folder,
-        };
-        redis.ready().await;
-        Some(redis)
+        }
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -108,7 +117,7 @@ impl Redis {
             std::fs::create_dir_all(&self.folder).unwrap();
         }
         self.child = spawn(self.port, &self.folder, options);
-        self.ready().await;
+        assert!(self.is_ready().await, "Redis ended");
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -116,8 +125,8 @@ impl Redis {
         kill_process(pid, signal).unwrap();
     }
 
-    /// Waits until Redis accepts connections.
-    async fn ready(&mut self) {
+    /// Waits until Redis accepts connections. Returns `false` if Redis ends before.
+    async fn is_ready(&mut self) -> bool {
         let stdout = self.child.stdout.take().unwrap();
         let mut lines = BufReader::new(stdout).lines();
         let ready = async {
@@ -130,9 +139,10 @@ impl Redis {
             }
             false
         };
-        assert!(soon("Redis to start", ready).await, "Redis ended");
+        let is_ready = soon("Redis to start", ready).await;
         // Read on, or Redis would wait for space in the pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        is_ready
     }
 }
 
