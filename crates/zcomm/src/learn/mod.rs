@@ -11,6 +11,7 @@
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod certificate;
+mod error_line;
 mod script;
 
 mod exercise;
