@@ -4,6 +4,7 @@ use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
+    task::JoinSet,
     time::{Instant, timeout_at},
 };
 use zcomm_core::Result;
@@ -182,17 +183,19 @@ pub fn open_with<M: Machine>(
         server,
         limit: address.limit,
     };
-    let work = async {
-        let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(reader.run());
-        tasks.spawn(writer.run());
-        match tasks.join_next().await {
-            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Some(Ok(never)) => never,
-            _ => std::future::pending().await,
-        }
-    };
-    Ok((log, work))
+    Ok((log, run(reader, writer)))
+}
+
+/// Runs both tasks of a log for ever.
+async fn run<M: Machine>(reader: Reader<M>, writer: Writer<M::Outcome>) -> Infallible {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(reader.run());
+    tasks.spawn(writer.run());
+    match tasks.join_next().await {
+        Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Some(Ok(never)) => never,
+        _ => std::future::pending().await,
+    }
 }
 
 #[cfg(test)]
