@@ -1,4 +1,4 @@
-// ✗ 6  after the end nobody can move
+// ✗ 6  after the end no player can move
 
 use serde_json::{Value, json};
 use std::process::ExitCode;
