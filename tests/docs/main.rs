@@ -111,26 +111,35 @@ fn pages() -> Vec<Page> {
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    if !arguments.list {
-        network::enter();
-    }
-    // The pages use the ports that they name.
-    arguments.test_threads = Some(1);
+    let network = network::option().filter(|_| network::depth() == 0);
+    // The pages use the ports that they name. Those with a network of their own mostly wait.
+    arguments.test_threads = network.map_or(Some(1), |_| arguments.test_threads.or(Some(4)));
     let pages = pages();
     let mut trials = Vec::new();
     let mut not_run = Vec::new();
+    // A test that uses the ports of the lessons.
+    let with_ports = |name: String, test: Box<dyn FnOnce() -> Result<(), Failed> + Send>| {
+        Trial::test(name.clone(), move || match network {
+            Some(option) => network::alone(option, &name),
+            None => test(),
+        })
+    };
     for page in &pages {
         for block in &page.blocks {
             if let Some(why) = block.attribute("not-run") {
                 not_run.push(format!("{}:{}: {why}", page.file.display(), block.line));
             }
         }
+        let followed = page.clone();
+        trials.push(with_ports(
+            format!("{} does what it says", page.file.display()),
+            Box::new(move || follow(&followed)),
+        ));
         for (name, check) in [
             (
-                "does what it says",
-                follow as fn(&Page) -> Result<(), Failed>,
+                "labels its blocks",
+                labels::check as fn(&Page) -> Result<(), Failed>,
             ),
-            ("labels its blocks", labels::check),
             ("quotes what is there", quotes::check),
             ("names what exists", names::check),
         ] {
@@ -168,9 +177,9 @@ fn main() -> ExitCode {
     trials.push(Trial::test("the exit quiz has answers", plans::exit_quiz));
     let readme = pages.iter().find(|page| page.file == *"README.md");
     let readme = readme.unwrap().clone();
-    trials.push(Trial::test(
-        "a lesson elsewhere changes nothing",
-        move || network::others(&readme),
+    trials.push(with_ports(
+        "a lesson elsewhere changes nothing".to_owned(),
+        Box::new(move || network::others(&readme)),
     ));
     trials.push(Trial::test("chapters have one form", form::check));
     trials.push(Trial::test(
@@ -213,7 +222,7 @@ fn main() -> ExitCode {
 
 /// Does what the page says, from top to bottom.
 fn follow(page: &Page) -> Result<(), Failed> {
-    if !network::is_own() {
+    if network::depth() == 0 {
         network::check_ports(page)?;
     }
     let desk = Desk::new(&page.file);

@@ -48,7 +48,7 @@ static MASKS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"([0-9A-F]{2}:){19,31}[0-9A-F]{2}", "<fingerprint>"),
         (r"\bpid \d+", "pid <pid>"),
         // Where this checkout is.
-        (r"(/[A-Za-z0-9._-]+)+/desk-\d+", "<folder>"),
+        (r"(/[A-Za-z0-9._-]+)+/desk-[A-Za-z0-9-]+", "<folder>"),
     ]
     .map(|(pattern, mask)| (Regex::new(pattern).unwrap(), mask))
     .into()

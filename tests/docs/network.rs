@@ -1,50 +1,52 @@
-//! A network of their own for the pages (Linux), because they use the ports that they name.
+//! A network of its own for each page (Linux), because the pages use the ports that they name.
 //!
-//! In a new network namespace every port is free: a lesson that runs in another terminal and the
-//! tests of another checkout do not matter. `unshare` makes the namespace. It needs root or a
-//! system that gives every user namespaces. Where it fails, the ports must be free.
+//! In a new network namespace every port is free: other pages, a lesson that runs in another
+//! terminal and the tests of another checkout do not matter. `unshare` makes the namespace. It
+//! needs root or a system that gives every user namespaces. Where it fails, the ports must be
+//! free, and the pages run one after the other.
 
-use std::{collections::BTreeSet, env, net::TcpListener, os::unix::process::CommandExt};
+use std::{collections::BTreeSet, env, net::TcpListener};
 
 use libtest_mimic::Failed;
 use regex::Regex;
 
 use crate::{children, page::Page};
 
-/// Set in the process that has its own network.
-const MARK: &str = "ZCOMM_TESTS_OWN_NETWORK";
+/// How many networks of their own are around a process.
+const MARK: &str = "ZCOMM_TESTS_OWN_NETWORKS";
 
-/// Starts this program once more in a network of its own, and does not return. Returns if this
-/// is the network of its own, or if the system does not make one.
-pub fn enter() {
-    if is_own() {
-        return;
-    }
-    let loopback = "ip link set lo up || ifconfig lo up";
-    // The second form is for users who are not root: they are root of their namespace only.
-    for option in ["-n", "-rn"] {
+const LOOPBACK: &str = "ip link set lo up || ifconfig lo up";
+
+/// The option of `unshare` that makes a network here. The second form is for users who are not
+/// root: they are root of their namespace only. `None` if neither works.
+pub fn option() -> Option<&'static str> {
+    ["-n", "-rn"].into_iter().find(|option| {
         let mut probe = children::command("unshare");
-        probe.args([option, "sh", "-c", loopback]);
-        if !probe.output().is_ok_and(|done| done.status.success()) {
-            continue;
-        }
-        let mut again = children::command("unshare");
-        again.args([
-            option,
-            "sh",
-            "-c",
-            &format!("{loopback}; exec \"$0\" \"$@\""),
-        ]);
-        again.arg(env::current_exe().unwrap());
-        again.args(env::args_os().skip(1)).env(MARK, "1");
-        panic!("unshare cannot be started: {}", again.exec());
+        probe.args([option, "sh", "-c", LOOPBACK]);
+        probe.output().is_ok_and(|done| done.status.success())
+    })
+}
+
+/// Runs one test of this program in a network of its own.
+pub fn alone(option: &str, test: &str) -> Result<(), Failed> {
+    let mut alone = children::command("unshare");
+    let line = format!("{LOOPBACK}; exec \"$0\" \"$@\"");
+    alone.args([option, "sh", "-c", &line]);
+    alone.arg(env::current_exe().unwrap());
+    alone.args(["--exact", test]);
+    let done = alone.env(MARK, (depth() + 1).to_string()).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    match done.status.success() && said.contains("1 passed") {
+        true => Ok(()),
+        false => Err(said.into()),
     }
 }
 
-/// Whether this process has a network of its own.
-pub fn is_own() -> bool {
+/// How many networks of their own are around this process.
+pub fn depth() -> u32 {
     #[allow(clippy::disallowed_methods, reason = "no setting of ours")]
-    env::var_os(MARK).is_some()
+    let mark = env::var(MARK);
+    mark.map_or(0, |depth| depth.parse().unwrap())
 }
 
 /// The ports that a page names must be free.
@@ -72,17 +74,10 @@ pub fn others(readme: &Page) -> Result<(), Failed> {
     let lesson = TcpListener::bind("127.0.0.1:8765");
     let said = check_ports(readme).unwrap_err();
     assert!(said.starts_with("port 8765 is taken, and this page uses it. Stop the program"));
-    if !is_own() {
+    let Some(option) = option() else {
         return Ok(());
-    }
-    // This network has a program on that port: the process below needs one more network.
-    let mut below = children::command(env::current_exe().unwrap());
-    below.args(["--exact", "README.md does what it says"]);
-    let done = below.env_remove(MARK).output().unwrap();
+    };
+    let done = alone(option, "README.md does what it says");
     drop(lesson.unwrap());
-    let said = String::from_utf8_lossy(&done.stdout).into_owned();
-    match done.status.success() && said.contains("1 passed") {
-        true => Ok(()),
-        false => Err(said.into()),
-    }
+    done
 }

@@ -16,7 +16,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::{children, masks::masked, root};
+use crate::{children, masks::masked, network, root};
 
 /// For anything that a page waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -52,11 +52,15 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// An own one for each page.
+    /// An own one for each page in each network.
     pub fn new(page: &Path) -> Desk {
-        static NUMBER: AtomicUsize = AtomicUsize::new(1);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("desk-{number}"));
+        let page_name = page
+            .with_extension("")
+            .display()
+            .to_string()
+            .replace('/', "-");
+        let name = format!("desk-{}-{page_name}", network::depth());
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::remove_dir_all(&folder).ok();
         fs::create_dir_all(folder.join(".bin")).unwrap();
         for entry in fs::read_dir(root()).unwrap() {
