@@ -182,6 +182,30 @@ fn an_exercise_has_all_its_files() {
     }
 }
 
+/// The learner's list and the instructors' table name the same time and the same chapter.
+#[test]
+fn the_list_has_the_minutes_of_the_instructors() {
+    let done = zcomm(Path::new("."), &["learn"]);
+    let table =
+        fs::read_to_string(exercises().join("../../docs/instructors/exercises.md")).unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    let mut count = 0;
+    for row in rows {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let name = cells[1].trim_matches('`');
+        let chapter = cells[2].trim_start_matches('[').split(']').next().unwrap();
+        let mut listed = done.stdout.lines().map(str::trim);
+        let line = listed.find(|line| line.starts_with(name)).unwrap();
+        let words: Vec<_> = line.split_whitespace().collect();
+        assert_eq!(words[1], cells[3], "{line}");
+        let same = line.to_lowercase().contains(&chapter.to_lowercase());
+        assert!(same, "{line}: {chapter}");
+        assert!(line.chars().count() <= 80, "{line}");
+        count += 1;
+    }
+    assert_eq!(count, 19);
+}
+
 /// A level of the hunt is small enough to be read on a projector, and names the real thread.
 #[test]
 fn a_level_of_the_hunt_has_all_its_files() {
@@ -317,7 +341,7 @@ fn a_learner_starts_fails_reads_hints_solves_and_resets() {
         "{}",
         done.stdout
     );
-    assert!(learn(&[]).stdout.starts_with("✓ 01_hello"));
+    assert!(learn(&[]).stdout.contains("\n✓ 01_hello"));
 
     // A second start adds what is new, and changes no program.
     let done = zcomm(Path::new("."), &start);
@@ -326,12 +350,28 @@ fn a_learner_starts_fails_reads_hints_solves_and_resets() {
         "{}",
         done.stdout
     );
-    assert!(learn(&[]).stdout.starts_with("✓ 01_hello"));
+    assert!(learn(&[]).stdout.contains("\n✓ 01_hello"));
 
-    assert_eq!(learn(&["reset", "hello"]).code, Some(0));
-    assert!(fs::read_to_string(&program).unwrap().contains("TODO"));
-    assert!(mine.join("01_hello/main.old").exists());
-    assert!(learn(&[]).stdout.starts_with("  01_hello"));
+    // Each reset keeps the program, and a starter is nothing to keep.
+    for (text, kept) in [("first", "old"), ("second", "old2")] {
+        fs::write(&program, text).unwrap();
+        let done = learn(&["reset", "hello"]);
+        assert_eq!(done.code, Some(0));
+        assert!(fs::read_to_string(&program).unwrap().contains("TODO"));
+        let kept = program.with_extension(kept);
+        let said = format!(
+            "01_hello: the starter is back; your program is {}",
+            kept.display()
+        );
+        assert_eq!(done.stdout.trim_end(), said);
+        assert_eq!(fs::read_to_string(kept).unwrap(), text);
+    }
+    assert_eq!(
+        learn(&["reset", "hello"]).stdout,
+        "01_hello: the starter is back\n"
+    );
+    assert!(!mine.join("01_hello/main.old3").exists());
+    assert!(learn(&[]).stdout.contains("\n  01_hello"));
     fs::remove_dir_all(mine).unwrap();
 }
 

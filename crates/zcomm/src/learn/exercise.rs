@@ -62,6 +62,10 @@ pub(super) struct Exercise {
     pub(super) folder: PathBuf,
     /// The first line of the task.
     pub(super) title: String,
+    /// The chapter that the exercise belongs to, e.g. `2. Echo`.
+    pub(super) chapter: String,
+    /// The minutes that it takes somebody who has just done the chapter.
+    pub(super) minutes: String,
 }
 
 impl Exercise {
@@ -107,6 +111,8 @@ impl Exercise {
             name: name.join("/"),
             folder,
             title: String::new(),
+            chapter: String::new(),
+            minutes: String::new(),
         };
         let task = exercise.read(exercise.task())?;
         let title = task.lines().next().unwrap_or_default();
@@ -114,10 +120,19 @@ impl Exercise {
             .trim_start_matches('#')
             .trim()
             .clone_into(&mut exercise.title);
+        // E.g. "Chapter: 2. Echo (`docs/2-echo.md`), 10 minutes."
+        let mut lines = task.lines();
+        let place = lines.find_map(|line| line.strip_prefix("Chapter: "));
+        let (chapter, rest) = place
+            .and_then(|place| place.split_once(" ("))
+            .unwrap_or_default();
+        let time = rest.split_once("), ").unwrap_or_default().1;
+        let minutes = time.split_once(" minutes").unwrap_or_default().0;
+        (exercise.chapter, exercise.minutes) = (chapter.to_owned(), minutes.to_owned());
         Ok(exercise)
     }
 
-    fn is_hunt(&self) -> bool {
+    pub(super) fn is_hunt(&self) -> bool {
         self.name.starts_with(HUNT)
     }
 
@@ -163,7 +178,12 @@ impl Exercise {
     /// Returns the starter in this language. `None`: the exercise has no starter in this language.
     pub(super) fn starter(&self, language: Language) -> Option<String> {
         let stem = if self.is_hunt() { "broken" } else { "starter" };
-        self.read(&format!("{stem}.{}", language.ending())).ok()
+        let starter = self.read(&format!("{stem}.{}", language.ending())).ok()?;
+        // Such a first line says which step fails: that is for the tests, and not for the learner.
+        match starter.split_once("\n\n") {
+            Some((line, rest)) if line.starts_with("// ✗") => Some(rest.to_owned()),
+            _ => Some(starter),
+        }
     }
 }
 

@@ -95,7 +95,7 @@ enum Command {
         /// The exercise: its name, or only its number
         name: Option<String>,
     },
-    /// Put a starter back; your program stays beside it, as main.old
+    /// Put a starter back; your program stays beside it, as main.old or main.old2
     Reset {
         /// The exercise: its name, or only its number
         name: String,
@@ -124,8 +124,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
         Some(Command::Reset { name }) => {
             let (mut folder, exercise) = (ours()?, Exercise::named(name)?);
-            start::reset(&mut folder, &exercise)?;
-            print(format!("{}: the starter is back\n", exercise.name))?;
+            let kept = start::reset(&mut folder, &exercise)?;
+            let kept = kept.map(|kept| format!("; your program is {}", shown_path(&kept)));
+            let kept = kept.unwrap_or_default();
+            print(format!("{}: the starter is back{kept}\n", exercise.name))?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -193,9 +193,11 @@ fn peer(what: &What, secure: bool) -> Option<(String, String)> {
     Some((who.clone(), command))
 }
 
-/// The list of all exercises, with what is done.
+/// The list of all exercises, with what is done. The titles of the bug hunt are long, so their
+/// chapter is only in the story.
 pub(super) fn list(exercises: &[Exercise], folder: Option<&Folder>) -> String {
-    let mut text = String::new();
+    let head = format!("{:19} min  {:<30} chapter", "exercise", "task");
+    let mut text = format!("{FAINT}  {head}{FAINT:#}\n");
     for exercise in exercises {
         let done = folder.is_some_and(|folder| folder.is_done(&exercise.name));
         let sign = match (done, folder) {
@@ -205,7 +207,14 @@ pub(super) fn list(exercises: &[Exercise], folder: Option<&Folder>) -> String {
             }
             (false, _) => " ".to_owned(),
         };
-        text += &format!("{sign} {:<19} {}\n", exercise.name, exercise.title);
+        let (name, minutes, title) = (&exercise.name, &exercise.minutes, &exercise.title);
+        let chapter = if exercise.is_hunt() {
+            ""
+        } else {
+            &exercise.chapter
+        };
+        let line = format!("{sign} {name:<19} {minutes:>3}  {title:<30} {chapter}");
+        text += &format!("{}\n", line.trim_end());
     }
     text
 }

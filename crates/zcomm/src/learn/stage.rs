@@ -11,7 +11,7 @@ use zcomm_core::{ConnectError, ConnectOptions, Trust};
 
 use super::{
     certificate::Certificate,
-    error_line::error_line,
+    error_line::{error_line, has_error},
     program::Target,
     script::{Kind, Way},
 };
@@ -256,7 +256,7 @@ impl Stage<'_> {
         self.actors.clear();
         let program = self.program.as_mut()?;
         let until = Instant::now() + WRITES;
-        while !program.said().contains("rror") && Instant::now() < until {
+        while !has_error(&program.said()) && Instant::now() < until {
             sleep(PAUSE).await;
         }
         // The rest of the error may still be on its way.

@@ -84,23 +84,36 @@ fn checked(path: &Path) -> Result<PathBuf, Failure> {
     Ok(whole)
 }
 
-/// Puts the starter back, and keeps the learner's program beside it.
-pub(super) fn reset(folder: &mut Folder, exercise: &Exercise) -> Result<(), Failure> {
+/// Puts the starter back, and keeps the learner's program beside it. Returns where the program is
+/// now; `None` if there was no change to keep.
+pub(super) fn reset(folder: &mut Folder, exercise: &Exercise) -> Result<Option<PathBuf>, Failure> {
     let Some(starter) = exercise.starter(folder.language) else {
         let what = format!("{} is not for {}", exercise.name, folder.language.name());
         let help = "zcomm learn lists the exercises; - marks those that are only for Rust";
         return Err(Failure::usage(what, help));
     };
     let file = folder.program(exercise);
-    if file.exists() {
-        let old = file.with_extension("old");
-        fs::rename(&file, &old).map_err(|error| cannot("rename", &file, &error))?;
+    let changed = file.exists() && fs::read(&file).ok() != Some(starter.clone().into_bytes());
+    let kept = changed.then(|| free_name(&file));
+    if let Some(kept) = &kept {
+        fs::rename(&file, kept).map_err(|error| cannot("rename", &file, &error))?;
     }
     folder.write(
         &format!("{}/{}", exercise.name, folder.language.file()),
         &starter,
     )?;
-    folder.forget(&exercise.name)
+    folder.forget(&exercise.name)?;
+    Ok(kept)
+}
+
+/// A name for the old program: `main.old`, or `main.old2` and so on if there are older ones.
+fn free_name(file: &Path) -> PathBuf {
+    let (mut name, mut number) = (file.with_extension("old"), 1);
+    while name.exists() {
+        number += 1;
+        name = file.with_extension(format!("old{number}"));
+    }
+    name
 }
 
 /// The files that all exercises share.
