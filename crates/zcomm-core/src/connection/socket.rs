@@ -183,7 +183,7 @@ impl Socket {
         self.set_waker(context.waker());
         loop {
             let stopping = self.stopping();
-            match self.read(context)? {
+            match self.read()? {
                 message @ Poll::Ready(_) if stopping.is_none() => return Ok(message),
                 // The server stops, so drop this message. The client may send without pause: let
                 // other tasks run before the next read.
@@ -206,8 +206,8 @@ impl Socket {
     }
 
     /// Reads until a message is complete or there is no more input.
-    fn read(&mut self, context: &mut Context<'_>) -> Result<Poll<Message>, End> {
-        if !self.wire.is_readable(context) {
+    fn read(&mut self) -> Result<Poll<Message>, End> {
+        if !self.wire.is_readable() {
             self.wire.meter.caught_up = true;
             return Ok(Poll::Pending);
         }
@@ -299,16 +299,24 @@ impl Socket {
         Ok(())
     }
 
-    /// Flushes. Returns whether the network has accepted everything.
+    /// Flushes. Returns whether the network has accepted everything. Most calls have nothing to do,
+    /// so only the check is inlined.
+    #[inline]
     fn flush(&mut self) -> Result<bool, End> {
+        match self.unflushed {
+            true => self.flush_output(),
+            false => Ok(true),
+        }
+    }
+
+    #[inline(never)]
+    fn flush_output(&mut self) -> Result<bool, End> {
+        self.unflushed = !self.wire.flush()?;
         if self.unflushed {
-            self.unflushed = !self.wire.flush()?;
-            if self.unflushed {
-                self.deadlines.flush_began(self.wire.sent());
-            } else {
-                self.deadlines.flush_ended();
-                self.recorder.flushed();
-            }
+            self.deadlines.flush_began(self.wire.sent());
+        } else {
+            self.deadlines.flush_ended();
+            self.recorder.flushed();
         }
         Ok(!self.unflushed)
     }

@@ -133,8 +133,8 @@ impl Wire {
     }
 
     /// Whether a read may find something. This check is much cheaper than a read.
-    pub(crate) fn is_readable(&self, context: &mut Context<'_>) -> bool {
-        !self.drained || self.meter.stream.is_readable(context)
+    pub(crate) fn is_readable(&mut self) -> bool {
+        !self.drained || self.meter.is_readable()
     }
 
     /// Whether bytes have arrived since the last call of this function, or since the last ping.

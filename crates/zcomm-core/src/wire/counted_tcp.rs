@@ -66,11 +66,27 @@ impl CountedTcp {
         std::mem::take(&mut self.received)
     }
 
-    fn count(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(bytes)) = written {
-            self.sent += bytes as u64;
+    /// Writes with this function. Waits only if the network is full.
+    ///
+    /// tokio limits how many reads and writes a task may do in one turn. A client that floods us
+    /// uses up this limit by our reads. These writes do not count, so they are still possible then.
+    fn poll_write_by(
+        &mut self,
+        context: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            match write(&self.stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.stream.poll_write_ready(context))?;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(count) => {
+                    self.sent += count as u64;
+                    return Poll::Ready(Ok(count));
+                }
+            }
         }
-        written
     }
 
     pub(crate) fn tcp(&self) -> &TcpStream {
@@ -120,8 +136,7 @@ impl AsyncWrite for CountedTcp {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.count(written)
+        self.poll_write_by(context, |stream| stream.try_write(bytes))
     }
 
     fn poll_write_vectored(
@@ -129,8 +144,7 @@ impl AsyncWrite for CountedTcp {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
-        self.count(written)
+        self.poll_write_by(context, |stream| stream.try_write_vectored(bytes))
     }
 
     fn is_write_vectored(&self) -> bool {

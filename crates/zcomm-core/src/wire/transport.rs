@@ -150,12 +150,6 @@ impl Transport {
         self.counted().tcp()
     }
 
-    /// Whether TCP has new input. Call this only after a read that found no data. After this read,
-    /// TLS has no data left, so new data must come from TCP.
-    pub(crate) fn is_readable(&self, context: &mut Context<'_>) -> bool {
-        self.tcp().poll_read_ready(context).is_ready()
-    }
-
     /// The outermost layer. It passes each call on to the layer below.
     fn outermost(self: Pin<&mut Self>) -> Pin<&mut dyn Layer> {
         Pin::new(match self.get_mut() {
