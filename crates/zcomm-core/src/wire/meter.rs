@@ -26,8 +26,8 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
-    task::coop::{has_budget_remaining, poll_proceed},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    task::coop::poll_proceed,
 };
 use zcomm_xray::WholeFrame;
 
@@ -40,6 +40,7 @@ use crate::{
     wire::{
         boundaries::Frames,
         buffers::Buffers,
+        readable::Readable,
         spare::{Kind, WRITE_BUFFER},
         transport::Transport,
         whole::message,
@@ -51,8 +52,7 @@ use crate::{
 #[repr(C)]
 pub(crate) struct Meter {
     waker: Waker,
-    /// Whether tokio calls `waker` when TCP has new input.
-    waits: bool,
+    readable: Readable,
     pub(crate) stream: Transport,
     /// The frames that are sent before the next bytes of the codec. Set this only when the codec
     /// has no output: otherwise the frames could come in the middle of another frame.
@@ -86,7 +86,7 @@ impl Meter {
         stream.drain_received();
         Meter {
             waker: Waker::noop().clone(),
-            waits: false,
+            readable: Readable::default(),
             stream,
             output: Bytes::new(),
             written: 0,
@@ -105,7 +105,7 @@ impl Meter {
         let changed = !self.waker.will_wake(waker);
         if changed {
             self.waker = waker.clone();
-            self.waits = false;
+            self.readable.forget_waker();
         }
         changed
     }
@@ -114,17 +114,7 @@ impl Meter {
     /// a read that found no data. After this read, TLS has no data left, so new data must come from
     /// TCP.
     pub(crate) fn is_readable(&mut self) -> bool {
-        let tcp = self.stream.tcp();
-        if self.waits {
-            // Until input comes, tokio keeps the waker. To set the waker again would take a lock.
-            self.waits = tcp.try_io(Interest::READABLE, || Ok(())).is_err();
-            return !self.waits;
-        }
-        // A task that has used up its turn is only run again: then tokio does not keep the waker.
-        let keeps = has_budget_remaining();
-        let ready = tcp.poll_read_ready(&mut Context::from_waker(&self.waker));
-        self.waits = keeps && ready.is_pending();
-        ready.is_ready()
+        self.readable.check(self.stream.tcp(), &self.waker)
     }
 }
 
@@ -349,14 +339,6 @@ impl Write for Meter {
 mod tests {
     use super::*;
     use crate::wire::counted_tcp::CountedTcp;
-    use std::{
-        future::poll_fn,
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering},
-        },
-        task::Wake,
-    };
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::{TcpListener, TcpStream},
@@ -388,61 +370,6 @@ mod tests {
         client.write_all(&[0; 8]).await.unwrap();
         assert!(is_blocked(&meter.fill().unwrap_err()));
         assert_eq!(meter.unread(), [0; 16], "it may still be used");
-    }
-
-    /// Counts the calls of a waker.
-    #[derive(Default)]
-    struct Calls(AtomicUsize);
-
-    impl Wake for Calls {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    #[tokio::test]
-    async fn each_input_calls_the_waker_once() {
-        let (transport, mut client) = connection().await;
-        let mut meter = Meter::new(transport, Vec::new(), 1024, None);
-        let calls = Arc::new(Calls::default());
-        meter.set_waker(&Waker::from(Arc::clone(&calls)));
-        assert!(is_blocked(&meter.fill().unwrap_err()));
-        for n in 0..3 {
-            // The first call gives the waker to tokio, and the others find that it is still there.
-            for _ in 0..3 {
-                assert!(!meter.is_readable());
-                assert!(meter.waits);
-            }
-            client.write_all(&[n]).await.unwrap();
-            while calls.0.load(Ordering::Relaxed) == usize::from(n) {
-                tokio::task::yield_now().await;
-            }
-            assert!(meter.is_readable());
-            assert_eq!(meter.fill().unwrap(), 1);
-            assert!(is_blocked(&meter.fill().unwrap_err()));
-        }
-        assert_eq!(calls.0.load(Ordering::Relaxed), 3);
-    }
-
-    /// Then tokio does not keep the waker: it calls the waker at the end of the turn.
-    #[tokio::test]
-    async fn a_task_that_has_used_up_its_turn_waits_for_no_input() {
-        let (transport, _client) = connection().await;
-        let mut meter = Meter::new(transport, Vec::new(), 1024, None);
-        let calls = Arc::new(Calls::default());
-        meter.set_waker(&Waker::from(Arc::clone(&calls)));
-        assert!(is_blocked(&meter.fill().unwrap_err()));
-        poll_fn(|context| {
-            while let Poll::Ready(operation) = poll_proceed(context) {
-                operation.made_progress();
-            }
-            assert!(!meter.is_readable());
-            assert!(!meter.waits);
-            Poll::Ready(())
-        })
-        .await;
-        tokio::task::yield_now().await;
-        assert_eq!(calls.0.load(Ordering::Relaxed), 1);
     }
 
     /// The bytes that came with the handshake are the first ones.

@@ -4,6 +4,7 @@
 pub(crate) mod counted_tcp;
 pub(crate) mod end;
 pub(crate) mod fragments;
+pub(crate) mod readable;
 
 pub(crate) mod boundaries;
 pub(crate) mod spare;

@@ -95,7 +95,7 @@ enum Command {
         /// The exercise: its name, or only its number
         name: Option<String>,
     },
-    /// Put a starter back; your program stays beside it, as main.old or main.old2
+    /// Put a starter back; your program stays beside it, as main.old
     Reset {
         /// The exercise: its name, or only its number
         name: String,

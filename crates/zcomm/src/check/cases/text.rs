@@ -35,7 +35,7 @@ pub(super) const CASES: &[Case] = &[
         "ws/5.6/1",
         "sends a text",
         KINDS,
-        "Answer a text with a text: opcode 1.",
+        "Unmask the payload, and answer a text with a text: opcode 1, without a mask.",
         Frames(
             |frames| vec![frames.frame(TEXT, frames.text.as_bytes())],
             Reply,
