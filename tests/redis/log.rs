@@ -11,7 +11,10 @@ use zcomm_redis::{Address, Entry, Kind, Loss, Machine, SharedLog, Unknown, open_
 
 use crate::{
     harness::soon,
-    redis::server::{PATIENT, Redis},
+    redis::{
+        proxy::Proxy,
+        server::{PATIENT, Redis},
+    },
 };
 
 /// What a server has applied. The first list has the entries with data. The second list has their
@@ -77,6 +80,12 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server, and waits until it has read an entry of its own.
     pub(crate) async fn start(url: &str, checks: bool) -> Server {
+        let server = Server::starting(url, checks);
+        server.healthy().await;
+        server
+    }
+
+    fn starting(url: &str, checks: bool) -> Server {
         let config = Config {
             redis_url: Some(RedisUrl::parse(url).unwrap()),
             redis_timeout: PATIENT,
@@ -87,13 +96,11 @@ impl Server {
         let (log, work) = open_with(&address, applied.clone(), checks).unwrap();
         let mut tasks = JoinSet::new();
         tasks.spawn(async { match work.await {} });
-        let server = Server {
+        Server {
             log,
             applied,
             _tasks: tasks,
-        };
-        server.healthy().await;
-        server
+        }
     }
 
     pub(crate) async fn healthy(&self) {
@@ -168,6 +175,37 @@ async fn l19_the_time_of_an_entry_grows_even_if_the_clock_goes_back() {
     assert!(passed >= 20 && passed == by_the_clock, "{passed} ms");
     let hour = later.time - later.wall;
     assert!(later.wall >= today && hour <= 3_600_000, "{later:?}");
+}
+
+/// The reader of a server that starts begins after the newest entry. An entry that the same server
+/// appended before would be in the log, and its sender would get an error.
+#[tokio::test]
+async fn a_message_of_a_server_that_has_just_started_is_confirmed() {
+    let Some(redis) = Redis::start("first-message", &[]).await else {
+        return;
+    };
+    let first = Server::start(&redis.url(), true).await;
+    first.append("an entry").await;
+    drop(first);
+    let proxy = Proxy::before(redis.addr()).await;
+    proxy.hold_readers(true);
+    let before = length_of(&redis).await;
+    let server = Server::starting(&proxy.url(), true);
+    let message = server.append("hello");
+    let release = async {
+        // Two signs of life of this server: meanwhile, its writer could append the message, too.
+        while length_of(&redis).await < before + 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        proxy.hold_readers(false);
+    };
+    let both = async { tokio::join!(message, release) };
+    soon("the message", both).await;
+}
+
+async fn length_of(redis: &Redis) -> usize {
+    let length = redis.ask("XLEN zcomm:course:log").await;
+    length[1..].parse().unwrap()
 }
 
 /// The bytes that the log has, as the script counts them.

@@ -1,5 +1,5 @@
 //! A proxy before Redis. It can break a connection after Redis has run a command, before the answer
-//! arrives.
+//! arrives. And it can hold the readers of the servers at their start.
 
 use std::{
     net::SocketAddr,
@@ -12,6 +12,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy},
     net::{TcpListener, TcpStream},
+    sync::watch,
 };
 
 /// Forwards bytes to Redis and back.
@@ -20,6 +21,8 @@ pub(crate) struct Proxy {
     redis: Arc<Mutex<SocketAddr>>,
     /// Whether to break the connection instead of forwarding the next answer of the script.
     swallow: Arc<AtomicBool>,
+    /// Whether a reader waits for the answer to its first command, `ROLE`.
+    holds_readers: watch::Sender<bool>,
 }
 
 impl Proxy {
@@ -29,12 +32,15 @@ impl Proxy {
             addr: listener.local_addr().unwrap(),
             redis: Arc::new(Mutex::new(redis)),
             swallow: Arc::default(),
+            holds_readers: watch::Sender::new(false),
         };
         let (redis, swallow) = (Arc::clone(&proxy.redis), Arc::clone(&proxy.swallow));
+        let holds_readers = proxy.holds_readers.subscribe();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (redis, swallow) = (*redis.lock().unwrap(), Arc::clone(&swallow));
-                tokio::spawn(async move { forward(client, redis, &swallow).await });
+                let holds = holds_readers.clone();
+                tokio::spawn(async move { forward(client, redis, &swallow, holds).await });
             }
         });
         proxy
@@ -54,12 +60,21 @@ impl Proxy {
         self.swallow.store(true, Ordering::SeqCst);
     }
 
+    pub(crate) fn hold_readers(&self, hold: bool) {
+        self.holds_readers.send_replace(hold);
+    }
+
     pub(crate) fn has_lost_it(&self) -> bool {
         !self.swallow.load(Ordering::SeqCst)
     }
 }
 
-async fn forward(client: TcpStream, redis: SocketAddr, swallow: &AtomicBool) {
+async fn forward(
+    client: TcpStream,
+    redis: SocketAddr,
+    swallow: &AtomicBool,
+    mut holds_readers: watch::Receiver<bool>,
+) {
     let Ok(redis) = TcpStream::connect(redis).await else {
         return;
     };
@@ -72,6 +87,9 @@ async fn forward(client: TcpStream, redis: SocketAddr, swallow: &AtomicBool) {
             let answer = String::from_utf8_lossy(&buffer[..read]);
             if answer.contains("\r\ndone\r\n") && swallow.swap(false, Ordering::SeqCst) {
                 return;
+            }
+            if answer.contains("\r\nmaster\r\n") {
+                holds_readers.wait_for(|holds| !holds).await.ok();
             }
             if to_client.write_all(&buffer[..read]).await.is_err() {
                 return;

@@ -142,8 +142,9 @@ impl<M: Machine> Reader<M> {
         if entry.service == own {
             return Ok(());
         }
-        self.started = false;
-        Err(Trouble::taken(&entry.service, own))
+        let taken = Trouble::taken(&entry.service, own);
+        self.set_started(false);
+        Err(taken)
     }
 
     fn apply(&mut self, entry: Entry) -> Result<(), Trouble> {

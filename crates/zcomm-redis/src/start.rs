@@ -62,7 +62,7 @@ impl<M: Machine> Reader<M> {
             },
         };
         (self.after_hole, self.asked) = (None, None);
-        self.started = true;
+        self.set_started(true);
         Ok(())
     }
 
@@ -127,6 +127,11 @@ impl<M: Machine> Reader<M> {
         Ok(())
     }
 
+    pub(crate) fn set_started(&mut self, started: bool) {
+        self.started = started;
+        self.status.set_started(started);
+    }
+
     /// Whether the log still continues from the last entry. The last entry itself may be removed.
     pub(crate) async fn continues(&mut self, link: &mut Link) -> Result<bool, Trouble> {
         let Some(last) = self.last.as_ref() else {
@@ -164,7 +169,7 @@ impl<M: Machine> Reader<M> {
 
     /// Reports a loss, and starts again.
     pub(crate) async fn lost(&mut self, link: &mut Link, loss: Loss) -> Result<(), Trouble> {
-        self.started = false;
+        self.set_started(false);
         self.status.lost(loss);
         self.pending.fail_all();
         self.machine.lost(loss);

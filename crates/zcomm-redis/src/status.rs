@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 use zcomm_core::{Figure, FigureKind};
 
 use crate::{
@@ -33,6 +33,8 @@ pub struct Status {
     /// fails at once. Before, a new message waits, because Redis often works again soon.
     limit: Duration,
     facts: Mutex<Facts>,
+    /// Whether the reader has chosen where it starts to read.
+    started: watch::Sender<bool>,
 }
 
 struct Facts {
@@ -76,6 +78,7 @@ impl Status {
                 losses: 0,
                 ahead: None,
             }),
+            started: watch::Sender::new(false),
         }
     }
 
@@ -135,6 +138,22 @@ impl Status {
                 facts.losses,
             ),
         ]
+    }
+
+    /// The reader has chosen where it starts to read, or, with `false`, must choose again.
+    pub(crate) fn set_started(&self, started: bool) {
+        self.started.send_replace(started);
+    }
+
+    /// Waits until the reader has chosen where it starts to read. It does not read what is before
+    /// this place, so it could not confirm a message that is appended earlier.
+    pub(crate) async fn has_started(&self) {
+        // Cannot fail: the sender is in `self`.
+        self.started
+            .subscribe()
+            .wait_for(|started| *started)
+            .await
+            .ok();
     }
 
     /// Whether a new message fails at once, because Redis has failed for too long.

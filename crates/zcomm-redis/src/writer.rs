@@ -67,7 +67,11 @@ impl<O: Send> Writer<O> {
                     false => Instant::now(),
                 };
             }
-            match timeout_at(alive_at, self.requests.recv()).await {
+            let request = async {
+                self.status.has_started().await;
+                self.requests.recv().await
+            };
+            match timeout_at(alive_at, request).await {
                 Ok(Some(request)) => {
                     let batch = self.batch(request);
                     // If no answer came, the next sign of life is due now. It finds out whether
