@@ -410,6 +410,19 @@ async fn data_that_a_blackhole_held_back_arrives_when_it_ends() {
     assert_eq!(hear(&mut client).await, "Echo: two");
 }
 
+/// A browser loads the page and its files through the proxy, too: they are no WebSockets.
+#[tokio::test]
+async fn a_connection_for_a_page_says_so() {
+    let server = start(no_limits(), echo);
+    let chaos = Chaos::before(&server, &[]);
+    let host = chaos.url.trim_start_matches("ws://").trim_end_matches('/');
+    let mut page = TcpStream::connect(host).unwrap();
+    write!(page, "GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+    assert_eq!(chaos.says("#1 opened"), "#1 opened, for a page or a file");
+    let _client = chaos.connect().await;
+    assert_eq!(chaos.says("#2 opened"), "#2 opened");
+}
+
 /// A blackhole of one connection does not affect another.
 #[tokio::test]
 async fn no_connection_waits_for_another() {

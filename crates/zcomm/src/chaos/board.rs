@@ -13,6 +13,7 @@ use super::{
     faults::{Active, Entry, Faults},
     teller::{Line, Teller},
 };
+use crate::proxy::asks_to_upgrade;
 
 /// The current faults, and how often the user has reset or cut the connections.
 #[derive(Clone, Default)]
@@ -105,15 +106,20 @@ impl Board {
         }
     }
 
-    /// Counts a new connection; returns its number and its controls.
-    pub(super) fn open(&self) -> (u64, watch::Receiver<Controls>) {
+    /// Counts a new connection with this request; returns its number and its controls.
+    pub(super) fn open(&self, request: &[u8]) -> (u64, watch::Receiver<Controls>) {
         let number = self.connections.fetch_add(1, Relaxed) + 1;
         self.begun.notify_one();
         let (controls, event) = match self.scope.includes(number) {
             true => (&self.controls, "opened"),
             false => (&self.no_faults, "opened without faults"),
         };
-        self.report(number, event.into());
+        // A browser loads a page and its files through the proxy, too.
+        let what = match asks_to_upgrade(request) {
+            true => "",
+            false => ", for a page or a file",
+        };
+        self.report(number, format!("{event}{what}"));
         (number, controls.subscribe())
     }
 
@@ -247,7 +253,7 @@ mod tests {
         say(&board, "drop-pongs");
         let hit = |_| {
             board
-                .open()
+                .open(b"")
                 .1
                 .borrow()
                 .faults

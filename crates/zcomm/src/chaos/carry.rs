@@ -30,7 +30,7 @@ impl Carry for Disturbed {
         mut server: ByteStream,
         first: &[u8],
     ) -> io::Result<()> {
-        let connection = ProxiedConnection::open(&self.0);
+        let connection = ProxiedConnection::open(&self.0, first);
         // Keep a second handle to the socket, because a split stream cannot change the socket's
         // options.
         let server_socket = SockRef::from(server.tcp()).try_clone()?;

@@ -41,9 +41,10 @@ pub(super) struct Activity {
 }
 
 impl<'a> ProxiedConnection<'a> {
-    /// Counts a new connection on the board, and creates the connection's state.
-    pub(super) fn open(board: &'a Board) -> ProxiedConnection<'a> {
-        let (number, controls) = board.open();
+    /// Counts a new connection on the board, and creates the connection's state. `first` begins with
+    /// the head of the request.
+    pub(super) fn open(board: &'a Board, first: &[u8]) -> ProxiedConnection<'a> {
+        let (number, controls) = board.open(first);
         let opened = Instant::now();
         let decoders = || Mutex::new([Decoder::new(number), Decoder::new(number)]);
         ProxiedConnection {

@@ -117,7 +117,7 @@ mod tests {
     /// Returns the times at which a handshake and 20 frames are due, counted from the start.
     fn arrivals(seed: u64, number: u64) -> Vec<Duration> {
         let board = Board::new(Faults::default(), Scope::default(), seed, false);
-        let connections = (0..number).map(|_| ProxiedConnection::open(&board));
+        let connections = (0..number).map(|_| ProxiedConnection::open(&board, b""));
         let connection = connections.last().unwrap();
         let mut faults = Faults::default();
         for line in ["latency 100ms", "jitter 50ms"] {
@@ -158,7 +158,7 @@ mod tests {
     #[tokio::test]
     async fn frames_that_came_together_leave_together() {
         let board = Board::new(Faults::default(), Scope::default(), 1, false);
-        let connection = ProxiedConnection::open(&board);
+        let connection = ProxiedConnection::open(&board, b"");
         let faults = Faults::default();
         let mut passage = Passage::new(&connection, Direction::ServerToClient);
         let head = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";

@@ -91,9 +91,7 @@ impl Head {
     pub(super) fn rewritten(&self, names: &Names) -> Vec<u8> {
         let (head, rest) = self.bytes.split_at(self.end);
         let mut lines = head.split_inclusive(|byte| *byte == b'\n');
-        let asks_to_upgrade = lines.clone().filter_map(header).any(|(name, value)| {
-            name.eq_ignore_ascii_case("upgrade") && value.to_ascii_lowercase().contains("websocket")
-        });
+        let asks_to_upgrade = asks_to_upgrade(head);
         let mut written = lines.next().unwrap_or_default().to_vec();
         for line in lines {
             let (name, value) = header(line).unwrap_or_default();
@@ -134,6 +132,14 @@ impl Names {
         }
         None
     }
+}
+
+/// Whether this request asks for a WebSocket, and not for a page or a file.
+pub(crate) fn asks_to_upgrade(head: &[u8]) -> bool {
+    let mut headers = head.split(|byte| *byte == b'\n').filter_map(header);
+    headers.any(|(name, value)| {
+        name.eq_ignore_ascii_case("upgrade") && value.to_ascii_lowercase().contains("websocket")
+    })
 }
 
 /// Returns the name and value of a header line. The value includes its spaces. Returns `None` if

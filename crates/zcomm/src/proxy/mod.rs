@@ -42,6 +42,7 @@ use crate::shared::{
     failure::Failure,
     text::{BAD, FAINT, visible},
 };
+pub(crate) use head::asks_to_upgrade;
 use head::{Head, Names};
 use itself::reaches;
 pub(crate) use relay::{end_without_close_notify, pass_both, relay};
