@@ -94,11 +94,11 @@ impl Frames {
     }
 }
 
-/// Returns a random masking key with four different bytes. So a case fails if a peer uses the wrong
-/// byte of the key.
+/// Returns a random masking key with four different bytes, none of them 0. So a case fails if a
+/// peer uses the wrong byte of the key, or leaves out one byte.
 fn key() -> [u8; 4] {
     let random = fastrand::u32(..);
-    [0, 8, 16, 24].map(|shift| ((random >> shift) as u8 & 0x3f) | (shift as u8) << 3)
+    [0, 8, 16, 24].map(|shift| ((random >> shift) as u8 & 0x3e) | 1 | (shift as u8) << 3)
 }
 
 fn mask_bit(masked: bool) -> u8 {
@@ -128,6 +128,14 @@ fn frame(first: u8, form: Form, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_has_four_different_bytes_and_no_zero() {
+        for _ in 0..1000 {
+            let bytes: std::collections::BTreeSet<_> = key().into_iter().collect();
+            assert_eq!((bytes.len(), bytes.contains(&0)), (4, false));
+        }
+    }
 
     #[test]
     fn the_examples_of_the_rfc_are_made() {
