@@ -39,15 +39,19 @@ programs! {
     frames "05_frames": starter solution wrong_one_key_byte wrong_long_as_short wrong_four_bytes
         wrong_ping_as_echo;
     secure "06_secure": starter solution wrong_falls_back wrong_plain;
-    rooms "07_rooms": starter solution wrong_one_room wrong_echo wrong_never_leaves;
+    rooms "07_rooms": starter solution wrong_one_room wrong_echo wrong_never_leaves
+        wrong_remembers_who_left;
     typing "08_typing": starter solution wrong_each_key wrong_only_once wrong_to_itself;
     dashboard "09_dashboard": starter solution wrong_whole_history wrong_changes_only wrong_below_zero;
-    door "10_door": starter solution wrong_prefix wrong_stays_open wrong_normal_close wrong_any_origin;
-    reconnect "11_reconnect": starter solution wrong_at_once wrong_same_pause wrong_gives_up wrong_for_ever;
+    door "10_door": starter solution wrong_prefix wrong_stays_open wrong_normal_close wrong_any_origin
+        wrong_any_port;
+    reconnect "11_reconnect": starter solution wrong_at_once wrong_same_pause wrong_gives_up wrong_for_ever
+        wrong_adds;
     resume "12_resume": starter solution wrong_from_now wrong_once_more wrong_silent_gap wrong_whole_gap;
     callback "13_callback": starter solution wrong_ends_on_unknown wrong_one_callback;
     latency "14_latency": starter solution wrong_mean wrong_all_at_once wrong_unsorted;
-    bad_input "15_bad_input": starter solution wrong_closes wrong_zero_for_wrong wrong_null wrong_overflow;
+    bad_input "15_bad_input": starter solution wrong_closes wrong_zero_for_wrong wrong_null wrong_overflow
+        wrong_fractions;
     stop "16_stop": starter solution wrong_drops wrong_never_ends;
     whiteboard "17_whiteboard": starter solution wrong_forgets wrong_twice wrong_clears_silently;
     turns "18_turns": starter solution wrong_trusts_the_page wrong_any_number wrong_below_zero

@@ -1,4 +1,4 @@
-// ✗ 4  the second pause is longer
+// ✗ 4  the second pause is longer, and so is the third
 
 use std::process::ExitCode;
 use std::time::Duration;
