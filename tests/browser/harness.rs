@@ -335,6 +335,7 @@ impl Stage {
                     browser,
                     blank,
                     trusting: self.tools.certutil.is_some(),
+                    program: self.tools.browser.clone(),
                     folder: self.folder.clone(),
                 })
                 .await;
@@ -367,12 +368,28 @@ pub struct Scene {
     pub browser: WebDriver,
     /// Does the browser trust the authority of `TLS`?
     pub trusting: bool,
+    program: PathBuf,
     /// Is the browser's first tab still unused?
     blank: Cell<bool>,
     folder: PathBuf,
 }
 
 impl Scene {
+    /// Grades another browser as a client: it opens the page of `zcomm check` for each of these
+    /// cases. Returns the report.
+    pub fn graded(&self, only: &str) -> String {
+        let page = root().join("tests/zcomm/peers/browser.html");
+        let (browser, page) = (self.program.display(), page.display());
+        let open =
+            format!("'{browser}' {FLAGS} --user-data-dir=$(mktemp -d) 'file://{page}#{{url}}'");
+        let mut check = program("zcomm");
+        check.args([
+            "check", "--client", "--echo", "--only", only, "--exec", &open,
+        ]);
+        let done = check.env("TMPDIR", &self.folder).output().unwrap();
+        String::from_utf8(done.stdout).unwrap()
+    }
+
     /// Starts a demo on a free port, with these settings and no others.
     pub fn start(&self, name: &str, settings: &[(&str, &str)]) -> Demo {
         self.start_with(name, &[], settings)

@@ -15,6 +15,8 @@ mod children;
 mod closes;
 mod course;
 mod explore;
+#[cfg(unix)]
+mod grader;
 mod harness;
 mod picture;
 #[path = "../xray/recorded.rs"]
@@ -36,6 +38,8 @@ use chat::*;
 use closes::*;
 use course::*;
 use explore::*;
+#[cfg(unix)]
+use grader::*;
 use harness::{Demo, Page, Scene, Stage, TLS, Tools, Way, root, variable};
 use libtest_mimic::{Arguments, Completion, Trial};
 use picture::*;
@@ -198,6 +202,9 @@ fn main() -> ExitCode {
         the_tunnel_loses_nothing_without_a_gap
         each_step_fits_a_phone_in_light_and_dark
     );
+    // The browser itself, graded as a client.
+    #[cfg(unix)]
+    tests!(tools, "http://", Way::Http, a_browser_is_graded_as_a_client);
     // The chat. What does not depend on the way is seen in one of them.
     tests_in_both_ways! {
         the_users_in_a_room_are_shown
