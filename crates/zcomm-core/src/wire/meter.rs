@@ -25,10 +25,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    task::coop::poll_proceed,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use zcomm_xray::WholeFrame;
 
 use crate::{
@@ -40,7 +37,7 @@ use crate::{
     wire::{
         boundaries::Frames,
         buffers::Buffers,
-        readable::Readable,
+        readable::{Readable, spend_turn},
         spare::{Kind, WRITE_BUFFER},
         transport::Transport,
         whole::message,
@@ -126,19 +123,6 @@ fn would_block<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
     match poll {
         Poll::Ready(result) => result,
         Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-    }
-}
-
-/// The number of bytes for which one operation is counted, see [`spend_turn`].
-const OPERATION: usize = 1024;
-
-/// Counts a large read as several operations. tokio limits the operations of a task in one turn,
-/// and a client that floods us must not get a longer turn than others.
-fn spend_turn(count: usize, context: &mut Context<'_>) {
-    for _ in 0..count / OPERATION {
-        if let Poll::Ready(operation) = poll_proceed(context) {
-            operation.made_progress();
-        }
     }
 }
 

@@ -1,12 +1,16 @@
-//! Whether a TCP connection has new input.
+//! Whether a TCP connection has new input, and what reading it costs a task of its turn.
 //!
 //! To be woken at the next input, a task gives its waker to tokio, which takes a lock. Each delivery
 //! runs the task of a client that sends nothing. So the waker is given once, and the next checks
 //! only load an atomic number.
 
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
-use tokio::{io::Interest, net::TcpStream, task::coop::has_budget_remaining};
+use tokio::{
+    io::Interest,
+    net::TcpStream,
+    task::coop::{has_budget_remaining, poll_proceed},
+};
 
 /// Whether a TCP connection has new input.
 #[derive(Default)]
@@ -37,6 +41,19 @@ impl Readable {
     }
 }
 
+/// The number of bytes for which one operation is counted, see [`spend_turn`].
+const OPERATION: usize = 1024;
+
+/// Counts a large read as several operations. tokio limits the operations of a task in one turn,
+/// and a client that floods us must not get a longer turn than others.
+pub(crate) fn spend_turn(count: usize, context: &mut Context<'_>) {
+    for _ in 0..count / OPERATION {
+        if let Poll::Ready(operation) = poll_proceed(context) {
+            operation.made_progress();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,9 +64,9 @@ mod tests {
             Arc,
             atomic::{AtomicUsize, Ordering},
         },
-        task::{Poll, Wake},
+        task::Wake,
     };
-    use tokio::{io::AsyncWriteExt, net::TcpListener, task::coop::poll_proceed};
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
 
     /// Counts the calls of a waker.
     #[derive(Default)]
