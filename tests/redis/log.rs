@@ -301,6 +301,10 @@ async fn a_log_with_a_damaged_fact_begins_anew() {
         "HDEL zcomm:course:facts seq",
         "HDEL zcomm:course:facts digest",
         "HSET zcomm:course:facts bytes many",
+        "HSET zcomm:course:facts bytes nan",
+        "HSET zcomm:course:facts time nan",
+        "HSET zcomm:course:facts ahead nan",
+        "HSET zcomm:course:facts seq 1",
     ] {
         redis.ask(damage).await;
         let damaged = async { while server.log.append("after".into()).await.is_err() {} };

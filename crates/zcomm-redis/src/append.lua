@@ -28,15 +28,25 @@ if now > deadline then
     return {'late', 0, now, ''}
 end
 
--- If a fact or the entries are missing, begin a new log. It belongs to this server's service.
--- Readers notice the new epoch.
+-- If a fact or the entries are missing, or a fact is wrong, begin a new log. It belongs to this
+-- server's service. Readers notice the new epoch.
+local function is_number(text)
+    return text and string.match(text, '^%-?%d+$') ~= nil
+end
 local known = redis.call('HMGET', facts, 'epoch', 'seq', 'digest', 'time', 'bytes', 'service', 'ahead')
-local whole = known[1] and tonumber(known[2]) and known[3] and tonumber(known[5])
+local whole = known[1] and is_number(known[2]) and known[3] and is_number(known[5])
+    and is_number(known[4] or '0') and is_number(known[7] or '0')
+-- The newest entry of this log cannot have a larger number than the newest entry in the facts.
+local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+if whole and newest and newest[2][2] == known[1] then
+    whole = tonumber(string.match(newest[1], '^%d+')) <= tonumber(known[2])
+end
 local other = known[1] and known[6] ~= service
 if not (whole or other) or (known[2] ~= '0' and redis.call('EXISTS', log) == 0) then
     redis.call('HSET', facts, 'epoch', epoch, 'seq', 0, 'digest', '', 'bytes', 0, 'service', service)
     redis.call('DEL', log)
-    known = {epoch, 0, '', known[4], 0, service, known[7]}
+    local time, ahead = is_number(known[4]) and known[4], is_number(known[7]) and known[7]
+    known = {epoch, 0, '', time, 0, service, ahead}
 end
 -- A log belongs to one service, because the others do not understand its entries. And a client
 -- without a token must not send messages to clients that had to show one.
