@@ -305,6 +305,7 @@ async fn a_log_with_a_damaged_fact_begins_anew() {
         "HSET zcomm:course:facts time nan",
         "HSET zcomm:course:facts ahead nan",
         "HSET zcomm:course:facts seq 1",
+        "HSET zcomm:course:facts epoch other",
     ] {
         redis.ask(damage).await;
         let damaged = async { while server.log.append("after".into()).await.is_err() {} };

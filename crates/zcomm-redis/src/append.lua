@@ -36,10 +36,11 @@ end
 local known = redis.call('HMGET', facts, 'epoch', 'seq', 'digest', 'time', 'bytes', 'service', 'ahead')
 local whole = known[1] and is_number(known[2]) and known[3] and is_number(known[5])
     and is_number(known[4] or '0') and is_number(known[7] or '0')
--- The newest entry of this log cannot have a larger number than the newest entry in the facts.
+-- The newest entry belongs to the log that the facts describe, and has no larger number. (If it is
+-- not an entry of this service, the readers stop at it and say so.)
 local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-if whole and newest and newest[2][2] == known[1] then
-    whole = tonumber(string.match(newest[1], '^%d+')) <= tonumber(known[2])
+if whole and newest and newest[2][18] == service then
+    whole = newest[2][2] == known[1] and tonumber(string.match(newest[1], '^%d+')) <= tonumber(known[2])
 end
 local other = known[1] and known[6] ~= service
 if not (whole or other) or (known[2] ~= '0' and redis.call('EXISTS', log) == 0) then
